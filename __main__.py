@@ -1,0 +1,27 @@
+"""Paddock: settings -> plan -> server -> outputs."""
+
+import pulumi
+
+from components import local_preflight, manifest, outputs, plan, settings
+from components.local_server import LocalServer, LocalServerArgs
+from components.problems import ConfigurationError
+
+stack = pulumi.get_stack()
+chosen, problems = settings.read()
+planned, more = plan.make(chosen)
+problems += more + local_preflight.check(chosen, stack, problems)
+if problems or planned is None:
+    raise ConfigurationError(stack, problems)
+
+server = LocalServer(
+    "server",
+    LocalServerArgs(
+        stack=stack,
+        manifest=manifest.build(planned, chosen.limits),
+        port=chosen.port,
+        admin_port=chosen.admin_port,
+        cpu=plan.processors(chosen),
+    ),
+)
+
+outputs.export(planned, server)

@@ -1,0 +1,130 @@
+"""Starting, finding and stopping the local stack's server. Standard library only: Pulumi's host for dynamic providers runs it."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.local_process import Process
+
+ROOT = Path(__file__).resolve().parent.parent
+WORK = ROOT / ".paddock"
+MODELS = WORK / "models"
+HOST = "127.0.0.1"
+_POLL_SECONDS = 0.1
+_KILL_MARGIN_SECONDS = 5  # beyond the manifest's drainSeconds
+
+
+class StartFailed(Exception):
+    """The server did not become ready; the message is its own last sentence."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folder of one local stack: its manifest, its log, and the record of its process."""
+
+    stack: str
+
+    @property
+    def folder(self) -> Path:
+        return WORK / "local" / self.stack
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "manifest.json"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "server.log"
+
+    @property
+    def record(self) -> Path:
+        return self.folder / "process.json"
+
+    def running(self) -> Process | None:
+        """The server that this stack started and that still runs, also one that an interrupted `up` left behind."""
+        try:
+            process = Process(**json.loads(self.record.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+        return process if process.is_alive else None
+
+
+def start(place: Place, inputs: dict[str, Any]) -> Process:
+    """Starts the server, after stopping one that the stack has already, and waits until it is ready.
+
+    Raises StartFailed; then nothing runs.
+    """
+    stop(place, inputs)
+    place.folder.mkdir(parents=True, exist_ok=True)
+    place.manifest.write_text(json.dumps(inputs["manifest"], indent=2))
+    if place.log.exists():
+        place.log.replace(place.log.with_suffix(".log.1"))
+    launcher = subprocess.Popen(
+        [sys.executable, "-m", "components.local_launcher", place.record, place.log, str(int(inputs.get("cpu") or 0)), *_command(place, inputs)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    assert launcher.stdin is not None
+    try:
+        _wait_until_ready(place, launcher, int(inputs["adminPort"]))
+        process = place.running()
+        if not process:
+            raise StartFailed(_last_sentence(place.log))
+        launcher.stdin.write(b"\n")
+    finally:
+        launcher.stdin.close()
+        launcher.wait()
+    return process
+
+
+def stop(place: Place, inputs: dict[str, Any]) -> None:
+    """Stops the stack's server when one runs, after it has drained."""
+    process = place.running()
+    if process:
+        process.stop(float(inputs["manifest"].get("drainSeconds", 0)) + _KILL_MARGIN_SECONDS)
+    place.record.unlink(missing_ok=True)
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on `port` of this machine."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _command(place: Place, inputs: dict[str, Any]) -> list[str]:
+    ports = ["--port", str(int(inputs["port"])), "--admin-port", str(int(inputs["adminPort"]))]
+    return [sys.executable, "-m", "server", "--manifest", str(place.manifest), "--models", str(MODELS), "--host", HOST, *ports]
+
+
+def _wait_until_ready(place: Place, launcher: subprocess.Popen[bytes], admin_port: int) -> None:
+    # Pulumi's host lets this thread run on after a Ctrl-C has ended its main thread.
+    while threading.main_thread().is_alive():
+        if launcher.poll() is not None:
+            raise StartFailed(_last_sentence(place.log))
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{admin_port}/readyz", timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(_POLL_SECONDS)
+    raise StartFailed("interrupted")
+
+
+def _last_sentence(log: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] if log.exists() else []
+    return f"{lines[-1] if lines else 'the server ended without a word'} (log: {log})"
