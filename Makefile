@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status setup test check format
+.PHONY: help up down status setup test check
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -19,3 +19,9 @@ status: ## what the local stack serves, and how it is
 
 setup: ## get what the local stack needs, without starting it
 	@$(PYTHON) -m tools setup
+
+test: ## every test that needs no cluster
+	@$(PYTHON) -m tools test
+
+check: ## format, lint, check types
+	@$(PYTHON) -m tools check

@@ -4,14 +4,14 @@ import pulumi
 
 from components import local_preflight, manifest, outputs, plan, settings
 from components.local_server import LocalServer, LocalServerArgs
-from components.problems import ConfigurationError
+from components.problems import stop
 
 stack = pulumi.get_stack()
 chosen, problems = settings.read()
 planned, more = plan.make(chosen)
 problems += more + local_preflight.check(chosen, stack, problems)
 if problems or planned is None:
-    raise ConfigurationError(stack, problems)
+    stop(stack, problems)
 
 server = LocalServer(
     "server",

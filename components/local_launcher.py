@@ -1,9 +1,9 @@
-"""Starts a server that must not outlive a broken start: `python -m components.local_launcher RECORD LOG CPUS COMMAND...`.
+"""Starts a server that must not outlive a broken start.
 
-CPUS is how many processors the server may use, 0 for all. Writes the server's process to RECORD, then waits on standard
-input. A line means that the server is wanted: the launcher leaves it running. The end of input means that whoever asked
-for it is gone (Ctrl-C, kill -9): the server is stopped.
-Standard library only.
+`python -m components.local_launcher RECORD LOG CPUS COMMAND...`, where CPUS is how many processors the server may use,
+0 for all. Writes the server's process to RECORD, then waits on standard input. A line means that the server is wanted:
+the launcher leaves it running. The end of input means that whoever asked for it is gone (Ctrl-C, kill -9): the server
+is stopped. Standard library only.
 """
 
 import json
@@ -24,7 +24,9 @@ def main(record: Path, log: Path, cpus: int, command: list[str]) -> int:
     if cpus:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cpus])
     with log.open("ab") as output:
-        server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+        server = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
     process = Process.of(server.pid)
     partial = record.with_suffix(".partial")
     partial.write_text(json.dumps(asdict(process)))

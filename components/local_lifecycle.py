@@ -1,10 +1,13 @@
-"""Starting, finding and stopping the local stack's server. Standard library only: Pulumi's host for dynamic providers runs it."""
+"""Starting, finding and stopping the local stack's server.
+
+Standard library only: Pulumi's host for dynamic providers runs it.
+"""
 
 import json
+import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components import engine_watch
 from components.local_process import Process
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,11 +68,19 @@ def start(place: Place, inputs: dict[str, Any]) -> Process:
     """
     stop(place, inputs)
     place.folder.mkdir(parents=True, exist_ok=True)
-    place.manifest.write_text(json.dumps(inputs["manifest"], indent=2))
+    place.manifest.write_text(json.dumps(_whole(inputs["manifest"]), indent=2))
     if place.log.exists():
         place.log.replace(place.log.with_suffix(".log.1"))
     launcher = subprocess.Popen(
-        [sys.executable, "-m", "components.local_launcher", place.record, place.log, str(int(inputs.get("cpu") or 0)), *_command(place, inputs)],
+        [
+            sys.executable,
+            "-m",
+            "components.local_launcher",
+            place.record,
+            place.log,
+            str(int(inputs.get("cpu") or 0)),
+            *_command(place, inputs),
+        ],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -109,20 +121,41 @@ def is_free(port: int) -> bool:
 
 def _command(place: Place, inputs: dict[str, Any]) -> list[str]:
     ports = ["--port", str(int(inputs["port"])), "--admin-port", str(int(inputs["adminPort"]))]
-    return [sys.executable, "-m", "server", "--manifest", str(place.manifest), "--models", str(MODELS), "--host", HOST, *ports]
+    return [
+        sys.executable,
+        "-m",
+        "server",
+        "--manifest",
+        str(place.manifest),
+        "--models",
+        str(MODELS),
+        "--host",
+        HOST,
+        *ports,
+    ]
+
+
+def _whole(value: Any) -> Any:
+    """The same document with whole numbers as integers: on an update, Pulumi hands every number over as a float."""
+    if isinstance(value, dict):
+        return {name: _whole(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _wait_until_ready(place: Place, launcher: subprocess.Popen[bytes], admin_port: int) -> None:
-    # Pulumi's host lets this thread run on after a Ctrl-C has ended its main thread.
-    while threading.main_thread().is_alive():
+    while not engine_watch.cancelled.is_set():
         if launcher.poll() is not None:
             raise StartFailed(_last_sentence(place.log))
+        if not engine_watch.engine_is_alive():
+            os._exit(1)  # nobody reads an answer; the launcher sees this end and stops the server
         try:
             with urllib.request.urlopen(f"http://{HOST}:{admin_port}/readyz", timeout=5):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(_POLL_SECONDS)
-    raise StartFailed("interrupted")
+    raise StartFailed("cancelled before the server was ready; it was stopped")
 
 
 def _last_sentence(log: Path) -> str:

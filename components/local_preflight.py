@@ -16,7 +16,9 @@ def check(settings: Settings, stack: str, known: list[Problem]) -> list[Problem]
         return []
     paths = {problem.path for problem in known}
     ports = {"port": settings.port, "adminPort": settings.admin_port}
-    busy = [_busy(key, port) for key, port in ports.items() if f"paddock:{key}" not in paths and not _usable(port, stack)]
+    busy = [
+        _busy(key, port) for key, port in ports.items() if f"paddock:{key}" not in paths and not _usable(port, stack)
+    ]
     return busy + _missing_engine()
 
 
@@ -34,7 +36,11 @@ def _is_ours(port: int, place: Place) -> bool:
 
 
 def _busy(key: str, port: int) -> Problem:
-    return Problem(f"paddock:{key}", f"port {port} is in use by another process.", f"Stop that process, or choose another port: pulumi config set paddock:{key} {port + 1}")
+    return Problem(
+        f"paddock:{key}",
+        f"port {port} is in use by another process.",
+        f"Stop that process, or choose another port: pulumi config set paddock:{key} {port + 1}",
+    )
 
 
 def _missing_engine() -> list[Problem]:

@@ -1,4 +1,4 @@
-"""A process of this machine that outlives the one that starts it: started, recognised and stopped. Standard library only."""
+"""A process of this machine that outlives the one that started it: recognised, and stopped. Standard library only."""
 
 import contextlib
 import os

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 from pulumi import dynamic
 
-from components import local_lifecycle
+from components import engine_watch, local_lifecycle
 from components.local_lifecycle import Place
 from components.local_process import Process
 
@@ -25,9 +25,12 @@ class LocalServerArgs:
 
 
 class LocalServerProvider(dynamic.ResourceProvider):
-    """Starts and stops the process. Pickled by reference, so that a change of this code is no change of the resource."""
+    """Starts and stops the process. Pickled by reference: a change of this code is no change of the resource."""
 
     serialize_as_secret_always = False
+
+    def configure(self, req: dynamic.ConfigureRequest) -> None:  # noqa: ARG002
+        engine_watch.install()
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.DiffResult:
         changed = any(olds.get(name) != news.get(name) for name in _INPUTS)
@@ -49,7 +52,12 @@ class LocalServerProvider(dynamic.ResourceProvider):
 def _started(inputs: dict[str, Any]) -> dict[str, Any]:
     place = Place(inputs["stack"])
     process = local_lifecycle.start(place, inputs)
-    return {**{name: inputs.get(name) for name in _INPUTS}, "pid": process.pid, "started": process.started, "log": str(place.log)}
+    return {
+        **{name: inputs.get(name) for name in _INPUTS},
+        "pid": process.pid,
+        "started": process.started,
+        "log": str(place.log),
+    }
 
 
 def _process(outs: dict[str, Any]) -> Process:
@@ -64,7 +72,7 @@ class _LocalProcess(dynamic.Resource, module="paddock", name="LocalProcess"):
 class LocalServer(pulumi.ComponentResource):
     """One model server on this machine, listening on loopback.
 
-    Outputs: `endpoint` (origin of the OpenAI API, without `/v1`), `console` (the same origin: its page), `log` (a file's path).
+    Outputs: `endpoint` (origin of the OpenAI API, without `/v1`), `console` (its page), `log` (a file's path).
     """
 
     endpoint: pulumi.Output[str]
@@ -73,9 +81,17 @@ class LocalServer(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LocalServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("paddock:index:LocalServer", name, None, opts)
-        inputs = {"stack": args.stack, "manifest": args.manifest, "port": args.port, "adminPort": args.admin_port, "cpu": args.cpu}
+        inputs = {
+            "stack": args.stack,
+            "manifest": args.manifest,
+            "port": args.port,
+            "adminPort": args.admin_port,
+            "cpu": args.cpu,
+        }
         outputs = {"pid": None, "started": None, "log": None}
-        _LocalProcess(LocalServerProvider(), f"{name}-process", {**inputs, **outputs}, pulumi.ResourceOptions(parent=self))
+        _LocalProcess(
+            LocalServerProvider(), f"{name}-process", {**inputs, **outputs}, pulumi.ResourceOptions(parent=self)
+        )
         origin = f"http://localhost:{args.port}"
         self.endpoint = pulumi.Output.from_input(origin)
         self.console = pulumi.Output.from_input(f"{origin}/")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from components.plan import Plan
-from components.settings import Limits
+from components.settings_sections import Limits
 
 SCHEMA = 1
 
@@ -14,12 +14,17 @@ def build(plan: Plan, limits: Limits) -> dict[str, Any]:
         "schema": SCHEMA,
         "model": plan.name,
         "task": plan.model.task,
-        "files": [{"name": file.name, "url": file.location, "size": file.size, "sha256": file.sha256, "role": file.role} for file in plan.variant.files],
+        "files": [
+            {"name": file.name, "url": file.location, "size": file.size, "sha256": file.sha256, "role": file.role}
+            for file in plan.variant.files
+        ],
         "context": plan.fit.context,
         "parallel": plan.fit.parallel,
         "kvCache": plan.kv_cache,
         "chatTemplate": plan.model.chat_template,
-        "limits": _given({"queue": limits.queue, "maxTokens": limits.max_tokens, "requestSeconds": limits.request_seconds}),
+        "limits": _given(
+            {"queue": limits.queue, "maxTokens": limits.max_tokens, "requestSeconds": limits.request_seconds}
+        ),
         "drainSeconds": limits.drain_seconds,
     }
 

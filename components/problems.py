@@ -1,7 +1,9 @@
 """Problems of a stack, collected and reported together."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import pulumi
 
@@ -18,11 +20,13 @@ class Problem:
         return f"{self.path}: {self.what}\n     {self.remedy}"
 
 
-class ConfigurationError(pulumi.RunError):
-    """Ends the program with one message that lists every problem; Pulumi shows it without a traceback."""
+# pulumi-language-python-exec: the user has seen what is wrong. For any other code Pulumi adds an error of its own.
+_SHOWN = 32
 
-    def __init__(self, stack: str, problems: Sequence[Problem]) -> None:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        numbered = [f"  {number}. {problem}" for number, problem in enumerate(problems, 1)]
-        super().__init__("\n".join([f"The configuration of stack '{stack}' has {count}; nothing was changed.", *numbered]))
-        self.problems = list(problems)
+
+def stop(stack: str, problems: Sequence[Problem]) -> NoReturn:
+    """Ends the program with one message that lists every problem."""
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    numbered = [f"  {number}. {problem}" for number, problem in enumerate(sorted(problems), 1)]
+    pulumi.log.error("\n".join([f"The configuration of stack '{stack}' has {count}; nothing was changed.", *numbered]))
+    sys.exit(_SHOWN)

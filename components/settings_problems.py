@@ -11,6 +11,8 @@ from pydantic_core import ErrorDetails
 
 from components.problems import Problem
 
+_NO_OBJECT = frozenset({"model_type", "model_attributes_type", "dict_type", "dataclass_type"})
+_OBJECT_EXPECTED = "must be an object"
 _REFERENCE = "docs/configuration.md lists every key."
 
 
@@ -26,8 +28,12 @@ def _problem(details: ErrorDetails, model: type[BaseModel], namespace: str) -> P
         return Problem(path, "is not a key of Paddock.", _suggestion(location, model, namespace))
     if details["type"] == "missing":
         return Problem(path, "is missing.", _how_to_set(location, model, namespace))
-    what = details["msg"].removeprefix("Value error, ")
-    return Problem(path, f"{what[0].lower()}{what[1:]}.", _how_to_set(location, model, namespace))
+    what = (
+        _OBJECT_EXPECTED
+        if details["type"] in _NO_OBJECT
+        else details["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    )
+    return Problem(path, f"{what}.", _how_to_set(location, model, namespace))
 
 
 def _dotted(location: Sequence[str | int]) -> str:
@@ -78,11 +84,11 @@ def _how_to_set(location: Sequence[str | int], model: type[BaseModel], namespace
     if field is None:
         return _REFERENCE
     if not field.examples:
-        return f"It is an object: {field.description}. {_REFERENCE}"
+        return f"Meaning: {field.description}. {_REFERENCE}"
     example = field.examples[0]
     text = example if isinstance(example, str) else json.dumps(example)
     keys = [part for part in location if isinstance(part, str)]
     if isinstance(example, dict | list):
-        return f"It is {field.description}; for example {text}. {_REFERENCE}"
+        return f"Meaning: {field.description}. For example: {text}. {_REFERENCE}"
     option = "--path " if len(keys) > 1 else ""
-    return f"It is {field.description}; for example: pulumi config set {option}{namespace}:{'.'.join(keys)} {text}"
+    return f"Meaning: {field.description}. For example: pulumi config set {option}{namespace}:{'.'.join(keys)} {text}"

@@ -17,7 +17,7 @@ class Record(BaseModel):
 
 
 class File(Record):
-    """One file of a variant. `size` is in bytes; without `sha256` the host's word or the first boot's own hash counts."""
+    """One file of a variant. `size` is bytes; without `sha256` the host's word or the first boot's own hash counts."""
 
     name: str
     url: str

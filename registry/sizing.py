@@ -13,7 +13,7 @@ BYTES_PER_ELEMENT = {"f16": 2.0, "q8_0": 34 / 32}
 MICRO_BATCH = 512
 # An estimate until `make bench` fits it: activations of a step, in floats per token and embedding element.
 ACTIVATIONS_PER_ELEMENT = 12
-# Measured 2026-11-22 on 2 vCPU AMD EPYC with the demo model: peak resident size of the gateway (45) and of an empty engine (35), rounded up.
+# Measured 2026-11-22 on 2 vCPU AMD EPYC with the demo model, as peak resident size: gateway 45, engine 55 in all.
 RUNTIME = 100
 # The number of slots is the first lever of cost on CPUs: about five times the tokens at sixteen streams.
 PARALLEL_CHOICES = (16, 8, 4, 2, 1)

@@ -1,1 +1,1 @@
-"""The model server: fetches the model of a manifest, runs llama-server on it, and serves the OpenAI API. Imports nothing else of Paddock."""
+"""The model server: fetches a manifest's model, runs llama-server on it, serves the OpenAI API. Stands alone."""

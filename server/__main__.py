@@ -9,7 +9,9 @@ from server import manifest, supervisor
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m server", description="Fetches the manifest's model and serves the OpenAI API.")
+    parser = argparse.ArgumentParser(
+        prog="python -m server", description="Fetches the manifest's model and serves the OpenAI API."
+    )
     parser.add_argument("--manifest", type=Path, required=True, help="the model manifest, a JSON file")
     parser.add_argument("--models", type=Path, required=True, help="folder that models are kept in")
     parser.add_argument("--host", default="127.0.0.1", help="address of both ports (default: %(default)s)")

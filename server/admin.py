@@ -24,7 +24,9 @@ class Admin:
         fetched.set_function(lambda: status.bytes)
         total = Gauge("paddock_download_total_bytes", "bytes of the model", registry=self._registry)
         total.set_function(lambda: status.total)
-        self.restarts = Counter("paddock_engine_restarts", "times that the engine was started again", registry=self._registry)
+        self.restarts = Counter(
+            "paddock_engine_restarts", "times that the engine was started again", registry=self._registry
+        )
 
     def application(self) -> web.Application:
         application = web.Application()
@@ -45,7 +47,10 @@ class Admin:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         ours = generate_latest(self._registry).decode()
-        return web.Response(text=ours + await self._engine_metrics(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+        return web.Response(
+            text=ours + await self._engine_metrics(),
+            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+        )
 
     async def _engine_metrics(self) -> str:
         if not self.engine:

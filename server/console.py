@@ -26,7 +26,13 @@ _PAGE = """<!doctype html>
 
 def page(manifest: Manifest, status: Status, origin: str) -> str:
     """The page as HTML; it loads itself again until the server is ready."""
-    detail = f": {status.error}" if status.error else f", {status.bytes} of {status.total} bytes" if status.state is State.DOWNLOADING else ""
+    detail = (
+        f": {status.error}"
+        if status.error
+        else f", {status.bytes} of {status.total} bytes"
+        if status.state is State.DOWNLOADING
+        else ""
+    )
     return _PAGE.format(
         refresh="" if status.state is State.READY else '<meta http-equiv="refresh" content="2">',
         model=html.escape(manifest.model),

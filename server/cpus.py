@@ -26,7 +26,7 @@ def _quotas(groups: Path, v2: Path, v1: Path) -> list[float]:
 
 
 def _upwards(root: Path, group: str) -> list[Path]:
-    """The group's folder and those above it. Inside a container the path may be the host's: then only the root is there."""
+    """The group's folder and those above it. In a container the path may be the host's: then only the root is there."""
     folder = root / group.lstrip("/")
     return [path for path in (folder, *folder.parents) if path.is_relative_to(root) and path.is_dir()]
 

@@ -44,7 +44,11 @@ class Engine:
         except FileNotFoundError as error:
             raise FinalError(str(error)) from error
         self._process = await asyncio.create_subprocess_exec(
-            program, *engine_command.arguments(self._options), stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr, preexec_fn=_die_with_parent
+            program,
+            *engine_command.arguments(self._options),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=sys.stderr,
+            preexec_fn=_die_with_parent,
         )
 
     async def wait_until_loaded(self, session: aiohttp.ClientSession) -> bool:

@@ -51,12 +51,20 @@ def arguments(options: EngineOptions) -> list[str]:
     if options.chat_template:
         pairs["--chat-template"] = options.chat_template
     # Each request has its own part of the cache; in a unified one, requests that grow kill each other.
-    return [word for pair in pairs.items() for word in pair] + ["--no-kv-unified", "--no-context-shift", "--metrics", "--no-ui", "--offline"]
+    return [word for pair in pairs.items() for word in pair] + [
+        "--no-kv-unified",
+        "--no-context-shift",
+        "--metrics",
+        "--no-ui",
+        "--offline",
+    ]
 
 
 def flags() -> list[str]:
     """Every flag that the server may pass."""
-    everything = EngineOptions(model=Path("m"), alias="m", port=1, context=1, parallel=1, kv_cache="f16", threads=1, chat_template="t")
+    everything = EngineOptions(
+        model=Path("m"), alias="m", port=1, context=1, parallel=1, kv_cache="f16", threads=1, chat_template="t"
+    )
     return [word for word in arguments(everything) if word.startswith("--")]
 
 

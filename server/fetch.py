@@ -93,7 +93,10 @@ def _publish(file: File, partial: Path, target: Path) -> None:
     wanted = (file.size or size, file.sha256 or digest)
     if (size, digest) != wanted:
         partial.unlink()
-        raise FinalError(f"{file.name} from {_shown(file.url)} has {size} bytes and sha256 {digest}; the manifest says {wanted[0]} bytes and sha256 {wanted[1]}")
+        raise FinalError(
+            f"{file.name} from {_shown(file.url)} has {size} bytes and sha256 {digest}; "
+            f"the manifest says {wanted[0]} bytes and sha256 {wanted[1]}"
+        )
     partial.replace(target)
     folder = os.open(target.parent, os.O_RDONLY)
     os.fsync(folder)

@@ -16,7 +16,20 @@ ROUTES = {
 _KNOWN = frozenset(route for routes in ROUTES.values() for route in routes)
 _RETRY_SECONDS = "2"
 # Headers of one connection, which must not go to the other (RFC 9110, 7.6.1), and what each side computes itself.
-_OWN_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "content-length", "host", "date", "server"})
+_OWN_HEADERS = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "transfer-encoding",
+        "te",
+        "trailer",
+        "upgrade",
+        "content-length",
+        "host",
+        "date",
+        "server",
+    }
+)
 _BODY_LIMIT = 32 << 20  # bytes
 
 
@@ -45,20 +58,26 @@ class Gateway:
 
     async def _openai(self, request: web.Request) -> web.StreamResponse:
         route = request.match_info["route"]
-        if route.partition("/")[0] not in {known.partition("/")[0] for known in _KNOWN}:
+        if route not in _KNOWN:
             return await self._not_found(request)
         if route not in ROUTES[self._manifest.task]:
-            return error(501, "not_supported_error", f"/v1/{route} is not served: {self._manifest.model} is a model for {self._manifest.task}")
+            return error(
+                501,
+                "not_supported_error",
+                f"/v1/{route} is not served: {self._manifest.model} is a model for {self._manifest.task}",
+            )
         if self._status.state is not State.READY:
             return error(503, "server_error", f"the server is {self._status.state}", {"Retry-After": _RETRY_SECONDS})
         return await self._forward(request, route)
 
     async def _forward(self, request: web.Request, route: str) -> web.StreamResponse:
-        """Passes a request on and its answer back, chunk by chunk. A client that goes away ends the engine's request too."""
+        """Passes a request on and its answer back, chunk by chunk; a client that goes away ends the engine's work."""
         body = await request.read()
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _OWN_HEADERS}
         try:
-            async with self._session.request(request.method, f"{self.engine}/v1/{route}", data=body, headers=headers) as answer:
+            async with self._session.request(
+                request.method, f"{self.engine}/v1/{route}", data=body, headers=headers
+            ) as answer:
                 passed = {name: value for name, value in answer.headers.items() if name.lower() not in _OWN_HEADERS}
                 response = web.StreamResponse(status=answer.status, headers=passed)
                 await response.prepare(request)
@@ -72,4 +91,6 @@ class Gateway:
 
 def error(status: int, kind: str, message: str, headers: dict[str, str] | None = None) -> web.Response:
     """An answer in the shape of OpenAI's errors."""
-    return web.json_response({"error": {"message": message, "type": kind, "param": None, "code": None}}, status=status, headers=headers)
+    return web.json_response(
+        {"error": {"message": message, "type": kind, "param": None, "code": None}}, status=status, headers=headers
+    )

@@ -55,7 +55,7 @@ def load(path: Path) -> Manifest:
         document = json.loads(path.read_text())
     except OSError as error:
         raise ManifestError(f"the manifest {path} can't be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ManifestError(f"the manifest {path} is not JSON: {error}") from error
     return parse(document, str(path))
 
@@ -81,10 +81,17 @@ def _typed(document: dict[str, Any]) -> Manifest:
     fields = {renamed.get(name, name): value for name, value in document.items()}
     fields.pop(None)
     limits = document.get("limits", {})
-    return Manifest(
-        **fields
-        | {
-            "files": tuple(File(**file) for file in document["files"]),
-            "limits": Limits(limits.get("queue"), limits.get("maxTokens"), limits.get("requestSeconds")),
-        }
-    )
+    typed = {
+        "files": tuple(File(**{**file, "size": _integer(file.get("size"))}) for file in document["files"]),
+        "limits": Limits(
+            _integer(limits.get("queue")), _integer(limits.get("maxTokens")), limits.get("requestSeconds")
+        ),
+        "context": int(document["context"]),
+        "parallel": int(document.get("parallel", 1)),
+    }
+    return Manifest(**fields | typed)
+
+
+def _integer(value: float | None) -> int | None:
+    """JSON Schema takes 4.0 for an integer; llama-server does not."""
+    return None if value is None else int(value)

@@ -1,11 +1,15 @@
 """The life of a server: ports first, then the model, then the engine, until SIGTERM or a final error."""
 
 import asyncio
+import contextlib
 import json
 import signal
 import sys
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import aiohttp
 from aiohttp import web
@@ -21,6 +25,8 @@ _TERMINATION_LOG = Path("/dev/termination-log")  # where Kubernetes reads why a 
 _RESTARTS = 5  # starts in a row without a minute of service, after which the engine is given up
 _SERVICE_SECONDS = 60
 
+Result = TypeVar("Result")
+
 
 @dataclass(frozen=True)
 class Listen:
@@ -35,7 +41,9 @@ async def run(manifest: Manifest, models: Path, listen: Listen) -> int:
     """Serves the manifest's model until SIGTERM; the process's exit code."""
     status = Status()
     connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None), auto_decompress=False) as session:
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=aiohttp.ClientTimeout(total=None), auto_decompress=False
+    ) as session:
         supervisor = Supervisor(manifest, models, status, session)
         runners: list[web.AppRunner] = []
         try:
@@ -58,7 +66,10 @@ def report(sentence: str) -> None:
 
 
 async def _listen(runners: list[web.AppRunner], supervisor: "Supervisor", listen: Listen) -> None:
-    for application, port in ((supervisor.admin.application(), listen.admin_port), (supervisor.gateway.application(), listen.port)):
+    for application, port in (
+        (supervisor.admin.application(), listen.admin_port),
+        (supervisor.gateway.application(), listen.port),
+    ):
         # Without the cancellation, a handler runs on when its client has gone.
         runner = web.AppRunner(application, handler_cancellation=True, access_log=None, shutdown_timeout=0)
         await runner.setup()
@@ -67,6 +78,31 @@ async def _listen(runners: list[web.AppRunner], supervisor: "Supervisor", listen
             await web.TCPSite(runner, listen.host, port).start()
         except OSError as error:
             raise FinalError(f"port {port} of {listen.host} can't be listened on: {error.strerror}") from error
+
+
+async def _in_daemon_thread(function: Callable[..., Result], *arguments: Any) -> Result:
+    """Like asyncio.to_thread, but the process can end while the function still runs."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Result] = loop.create_future()
+
+    def settle(result: Result | None, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error:
+            future.set_exception(error)
+        else:
+            future.set_result(cast("Result", result))
+
+    def work() -> None:
+        try:
+            outcome = (function(*arguments), None)
+        except BaseException as error:
+            outcome = (None, error)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(settle, *outcome)
+
+    threading.Thread(target=work, daemon=True).start()
+    return await future
 
 
 class Supervisor:
@@ -99,7 +135,7 @@ class Supervisor:
         return 0
 
     async def _serve(self) -> None:
-        files = await asyncio.to_thread(fetch, self._manifest, self._models, self._status)
+        files = await _in_daemon_thread(fetch, self._manifest, self._models, self._status)
         weights = next(path for path, file in zip(files, self._manifest.files, strict=True) if file.role == "weights")
         failures = 0
         while True:

@@ -6,10 +6,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tools import local_stack, paths
-from tools.steps import Problems
+from tools import development, local_stack, paths
+from tools.steps import Problems, problem
 
-COMMANDS = {"setup": local_stack.set_up, "up": local_stack.up, "down": local_stack.down, "status": local_stack.status}
+COMMANDS = {
+    "setup": local_stack.set_up,
+    "up": local_stack.up,
+    "down": local_stack.down,
+    "status": local_stack.status,
+    "test": development.test,
+    "check": development.check,
+}
 
 
 def main() -> int:
@@ -20,7 +27,9 @@ def main() -> int:
         with _alone():
             COMMANDS[command]()
     except Problems as error:
-        numbered = (f"  {number}. {problem.replace(chr(10), chr(10) + '  ')}" for number, problem in enumerate(error.problems, 1))
+        numbered = (
+            f"  {number}. {text.replace(chr(10), chr(10) + '  ')}" for number, text in enumerate(error.problems, 1)
+        )
         print("\n".join([f"error: `make {command}` can't go on:", *numbered]), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -36,12 +45,17 @@ def _alone() -> Iterator[None]:
         paths.WORK.mkdir(exist_ok=True)
         lock = (paths.WORK / "lock").open("w")
     except OSError as error:
-        raise Problems([f"{paths.ROOT} can't be written to ({error.strerror}).\n  What to do: clone to a folder of your own, or make this one writable."]) from error
+        raise Problems(
+            problem(
+                f"{paths.ROOT} can't be written to ({error.strerror}).",
+                "clone to a folder of your own, or make this one writable.",
+            )
+        ) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Problems(["another `make` is at work in this checkout.\n  What to do: wait until it has ended."]) from None
+            raise Problems(problem("another `make` is at work in this checkout.", "wait until it has ended.")) from None
         yield
 
 

@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from tools.steps import Heartbeat, Problems
+from tools.steps import Heartbeat, Problems, problem
 
 CONNECT_SECONDS = 10  # a host that is not reachable is given up after this; also the longest silence within a download
 CHUNK = 1 << 20
@@ -38,7 +38,10 @@ def fetch(url: str, sha256: str, target: Path) -> None:
         digest = _stream(url, partial)
         if digest != sha256:
             raise Problems(
-                [f"{url} has sha256 {digest} instead of the pinned {sha256}; it was not used.\n  What to do: try again; if it stays so, something between here and that host changes files."]
+                problem(
+                    f"{url} has sha256 {digest} instead of the pinned {sha256}; it was not used.",
+                    "try again; if it stays so, something between here and that host changes files.",
+                )
             )
         partial.replace(target)
     finally:
@@ -48,7 +51,11 @@ def fetch(url: str, sha256: str, target: Path) -> None:
 def _stream(url: str, target: Path) -> str:
     digest = hashlib.sha256()
     try:
-        with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as response, target.open("wb") as file, Heartbeat() as heartbeat:
+        with (
+            urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as response,
+            target.open("wb") as file,
+            Heartbeat() as heartbeat,
+        ):
             total = int(response.headers.get("Content-Length") or 0)
             while chunk := response.read(CHUNK):
                 digest.update(chunk)

@@ -1,7 +1,11 @@
-"""The stack `local` on a backend inside the checkout: up, down, status. Never touches the user's own Pulumi login or settings."""
+"""The stack `local` on a backend inside the checkout: up, down, status.
+
+Never touches the user's own Pulumi login or settings.
+"""
 
 import json
 import os
+import platform
 import shlex
 import shutil
 import subprocess
@@ -29,21 +33,29 @@ def up() -> None:
     """Brings the local stack up and prints how to reach it. Raises Problems."""
     set_up()
     _pulumi("stack", "select", STACK, "--create")
+    _recover()
     was_up = _is_ready(_outputs())
     if not was_up:
-        announce("Starting the local stack with `pulumi up`", "The Pulumi engine runs __main__.py and starts the server; it is waited for.", "a few seconds")
+        announce(
+            "Starting the local stack with `pulumi up`",
+            "The Pulumi engine runs __main__.py and starts the server; it is waited for.",
+            "a few seconds",
+        )
     _update("up", "--yes", "--skip-preview", "--refresh", quiet=was_up)
     _print_access(_outputs())
 
 
 def down() -> None:
     """Stops the local stack and removes its state; what was built and downloaded stays. Raises Problems."""
-    if not (paths.STATE.exists() and python_environment.is_current(python_environment.RUNTIME) and pulumi_cli.existing()):
+    if not (
+        paths.STATE.exists() and python_environment.is_current(python_environment.RUNTIME) and pulumi_cli.existing()
+    ):
         say("Nothing is up.")
         return
     _write_environment()
     stacks = _stacks()
     if STACK in stacks:
+        _recover()
         _update("destroy", "--yes", "--skip-preview", "--refresh", "--stack", STACK)
         _pulumi("stack", "rm", STACK, "--yes", "--preserve-config")
     shutil.rmtree(paths.LOCAL_STACKS / STACK, ignore_errors=True)
@@ -53,6 +65,7 @@ def down() -> None:
         return
     for folder in (paths.STATE, paths.PULUMI_HOME, paths.LOCAL_STACKS):
         shutil.rmtree(folder, ignore_errors=True)
+    paths.ENVIRONMENT.unlink(missing_ok=True)
     say("The local stack is down.")
 
 
@@ -63,7 +76,12 @@ def status() -> None:
         return
     outputs = _outputs()
     state = "ready" if _is_ready(outputs) else "not answering; start it again with: make up"
-    for name, value in (("model", outputs.get("model")), ("state", state), ("endpoint", outputs.get("endpoint")), ("log", outputs.get("log"))):
+    for name, value in (
+        ("model", outputs.get("model")),
+        ("state", state),
+        ("endpoint", outputs.get("endpoint")),
+        ("log", outputs.get("log")),
+    ):
         say(f"{name:9} {value}")
 
 
@@ -101,19 +119,45 @@ def _inherited() -> dict[str, str]:
 
 def _pulumi(*arguments: str) -> str:
     answer = subprocess.run(
-        ["pulumi", "--non-interactive", *arguments], cwd=paths.ROOT, env=_inherited() | environment(), capture_output=True, text=True, stdin=subprocess.DEVNULL
+        ["pulumi", "--non-interactive", *arguments],
+        cwd=paths.ROOT,
+        env=_inherited() | environment(),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
     )
     if answer.returncode:
-        raise Problems([f"`pulumi {' '.join(arguments)}` failed:\n{answer.stderr.strip() or answer.stdout.strip()}"])
+        raise Problems(f"`pulumi {' '.join(arguments)}` failed:\n{answer.stderr.strip() or answer.stdout.strip()}")
     return answer.stdout
 
 
 def _update(*arguments: str, quiet: bool = False) -> None:
     """Runs an operation that Pulumi shows itself; when `quiet`, only if it fails."""
     command = ["pulumi", "--non-interactive", *arguments, "--suppress-outputs"]
-    answer = subprocess.run(command, cwd=paths.ROOT, env=_inherited() | environment(), stdin=subprocess.DEVNULL, capture_output=quiet, text=True)
+    answer = subprocess.run(
+        command,
+        cwd=paths.ROOT,
+        env=_inherited() | environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=quiet,
+        text=True,
+    )
     if answer.returncode:
-        raise Problems([f"`pulumi {arguments[0]}` failed; its message is above." if not quiet else f"`pulumi {arguments[0]}` failed:\n{answer.stdout}{answer.stderr}"])
+        raise Problems(
+            f"`pulumi {arguments[0]}` failed; its message is above."
+            if not quiet
+            else f"`pulumi {arguments[0]}` failed:\n{answer.stdout}{answer.stderr}"
+        )
+
+
+def _recover() -> None:
+    """Unlocks the stack after an engine that was killed. What it may have started is found by the next `up` itself."""
+    locks = paths.STATE.glob(f".pulumi/locks/*/*/{STACK}/*.json")
+    holders = [json.loads(lock.read_text()) for lock in locks]
+    if any(holder["hostname"] == platform.node() and not Path(f"/proc/{holder['pid']}").exists() for holder in holders):
+        say("An earlier run was interrupted; its lock and pending operations are cleared.")
+        _pulumi("cancel", "--yes", "--stack", STACK)
+        _pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--stack", STACK)
 
 
 def _stacks() -> list[str]:

@@ -7,22 +7,24 @@ import tempfile
 from pathlib import Path
 
 from tools import download, llama_server, paths, pulumi_cli, python_environment
-from tools.steps import Problems
+from tools.steps import Problems, problem
 
 FREE_GIB = 4  # measured 2026-11-22: .venv, both builds and their sources need 3 GiB while they are made, 0.6 GiB after
 
 
 def check() -> None:
     """Raises Problems with everything that keeps `make up` from starting."""
-    problems = [problem for problem in (_linux(), _writable(), _venv_module(), _compiler(), _pulumi(), _disk()) if problem]
+    problems = [found for found in (_linux(), _writable(), _venv_module(), _compiler(), _pulumi(), _disk()) if found]
     if problems:
-        raise Problems(problems)
+        raise Problems(*problems)
 
 
 def _linux() -> str | None:
     if platform.system() == "Linux":
         return None
-    return f"the local stack runs on Linux, and this is {platform.system()}.\n  What to do: use a Linux machine or virtual machine."
+    return problem(
+        f"the local stack runs on Linux, and this is {platform.system()}.", "use a Linux machine or virtual machine."
+    )
 
 
 def _writable() -> str | None:
@@ -30,7 +32,10 @@ def _writable() -> str | None:
         try:
             tempfile.TemporaryFile(dir=folder).close()
         except OSError as error:
-            return f"{folder} can't be written to ({error.strerror}).\n  What to do: clone to a folder of your own, or make this one writable."
+            return problem(
+                f"{folder} can't be written to ({error.strerror}).",
+                "clone to a folder of your own, or make this one writable.",
+            )
     return None
 
 
@@ -42,30 +47,39 @@ def _nearest(folder: Path) -> Path:
 def _venv_module() -> str | None:
     if importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip"):
         return None
-    return "this Python can't make virtual environments.\n  What to do: install its venv package (Debian: apt install python3-venv)."
+    return problem(
+        "this Python can't make virtual environments.", "install its venv package (Debian: apt install python3-venv)."
+    )
 
 
 def _compiler() -> str | None:
     if llama_server.compiler() or llama_server.existing():
         return None
-    return (
-        "there is no llama-server, and no C++ compiler to make one with.\n"
-        "  What to do: install a compiler (Debian: apt install g++; Fedora: dnf install gcc-c++), or put a llama-server of 2026 or newer on PATH."
+    return problem(
+        "there is no llama-server, and no C++ compiler to make one with.",
+        "install a compiler (Debian: apt install g++; Fedora: dnf install gcc-c++), "
+        f"or put a llama-server on PATH, as new as the one in llama-cpp-python {llama_server.version()}.",
     )
 
 
 def _pulumi() -> str | None:
     if pulumi_cli.existing() or shutil.which("go") or download.is_reachable(pulumi_cli.RELEASE_HOST):
         return None
-    return (
-        f"there is no Pulumi CLI, {pulumi_cli.RELEASE_HOST} can't be reached, and there is no Go to build it with.\n"
-        f"  What to do: install Pulumi {pulumi_cli.VERSION} or newer (https://www.pulumi.com/docs/install/), or Go {pulumi_cli.GO_NEEDED} or newer, or allow HTTPS to that host."
+    return problem(
+        f"there is no Pulumi CLI, {pulumi_cli.RELEASE_HOST} can't be reached, and there is no Go to build it with.",
+        f"install Pulumi {pulumi_cli.VERSION} or newer (https://www.pulumi.com/docs/install/), "
+        f"or Go {pulumi_cli.GO_NEEDED} or newer, or allow HTTPS to that host.",
     )
 
 
 def _disk() -> str | None:
-    complete = python_environment.is_current(python_environment.RUNTIME) and pulumi_cli.existing() and llama_server.existing()
+    complete = (
+        python_environment.is_current(python_environment.RUNTIME) and pulumi_cli.existing() and llama_server.existing()
+    )
     free = shutil.disk_usage(_nearest(paths.cache())).free / 2**30
     if complete or free >= FREE_GIB:
         return None
-    return f"{free:.1f} GiB are free on the disk of {paths.cache()}, and set-up needs {FREE_GIB}.\n  What to do: free some, or set PADDOCK_CACHE to a folder on another disk."
+    return problem(
+        f"{free:.1f} GiB are free on the disk of {paths.cache()}, and set-up needs {FREE_GIB}.",
+        "free some, or set PADDOCK_CACHE to a folder on another disk.",
+    )

@@ -12,6 +12,7 @@ from tools import paths
 from tools.steps import announce, run
 
 RUNTIME = (paths.ROOT / "requirements.txt", paths.ROOT / "server" / "requirements.txt")
+PACKAGE_INDEX = "check that pip reaches a package index (`pip config list`; behind a proxy, HTTPS_PROXY and PIP_CERT)."
 DEVELOPMENT = (*RUNTIME, paths.ROOT / "requirements-dev.txt")
 COMPILED_APART = "llama-cpp-python"  # tools/llama_server.py compiles the one program that is needed of it
 
@@ -20,14 +21,23 @@ def ensure(files: Sequence[Path]) -> None:
     """Makes .venv hold what `files` name. Raises Problems."""
     if is_current(files):
         return
-    announce("Installing Python packages into .venv", f"From {', '.join(file.relative_to(paths.ROOT).as_posix() for file in files)}.", "about half a minute")
+    announce(
+        "Installing Python packages into .venv",
+        f"From {', '.join(file.relative_to(paths.ROOT).as_posix() for file in files)}.",
+        "about half a minute",
+    )
     if not _works():
         shutil.rmtree(paths.VENV, ignore_errors=True)
-        run([sys.executable, "-m", "venv", paths.VENV], failure="The virtual environment .venv could not be made.")
+        run(
+            [sys.executable, "-m", "venv", paths.VENV],
+            failure="The virtual environment .venv could not be made.",
+            remedy=f"see what {sys.executable} says below.",
+        )
     wanted = [line for file in files for line in _requirements(file)]
     run(
         [paths.venv_python(), "-m", "pip", "install", "--disable-pip-version-check", *wanted],
-        failure="The Python packages could not be installed.\n  What to do: check that pip reaches a package index (`pip config list`; behind a proxy, HTTPS_PROXY and PIP_CERT).",
+        failure="The Python packages could not be installed.",
+        remedy=PACKAGE_INDEX,
     )
     _stamp().write_text(_key(files))
 

@@ -15,9 +15,14 @@ HEARTBEAT_SECONDS = 15  # between two lines of a step where the output is no ter
 class Problems(Exception):
     """What stands in the way: a list of sentences, each with what to do. Ends the command with exit code 1."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
-        self.problems = list(problems)
+        self.problems = problems
+
+
+def problem(what: str, remedy: str) -> str:
+    """A problem in words: what is wrong, and what to do."""
+    return f"{what}\n  What to do: {remedy}"
 
 
 def say(text: str) -> None:
@@ -30,7 +35,7 @@ def announce(title: str, why: str, duration: str) -> None:
 
 
 class Heartbeat:
-    """Shows every second on a terminal, and every 15 seconds elsewhere, how long a step has run and what it does now."""
+    """Shows how long a step has run and what it does: every second on a terminal, every 15 seconds elsewhere."""
 
     def __init__(self) -> None:
         self.now = ""
@@ -63,13 +68,14 @@ def run(
     command: Sequence[str | Path],
     *,
     failure: str,
+    remedy: str,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     describe: Callable[[str], str] = str.strip,
 ) -> None:
     """Runs a long command under a heartbeat.
 
-    Its output is kept back and shown only when it fails: the last 20 lines, after the sentence `failure`.
+    Its output is kept back and shown only when it fails: the last 20 lines, after `failure` and `remedy`.
     `describe` turns a line of output into what the heartbeat shows. Raises Problems.
     """
     tail: deque[str] = deque(maxlen=20)
@@ -90,4 +96,5 @@ def run(
                 heartbeat.now = describe(line) or heartbeat.now
     if process.returncode:
         shown = "\n".join(f"    {line}" for line in tail)
-        raise Problems([f"{failure}\n  The last lines of `{Path(command[0]).name}` (exit code {process.returncode}):\n{shown}"])
+        last = f"  The last lines of `{Path(command[0]).name}` (exit code {process.returncode}):\n{shown}"
+        raise Problems(f"{problem(failure, remedy)}\n{last}")

@@ -1,0 +1,71 @@
+"""`make up`, `make down` and `make status`, as a user runs them."""
+
+import subprocess
+from pathlib import Path
+
+from tests import demo
+from tests.engine.checkout import Checkout
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+def test_up_prints_a_curl_line_that_works_as_printed(up: Checkout) -> None:
+    printed = up.tools("up").stdout
+    [line] = [line.strip() for line in printed.splitlines() if line.strip().startswith("curl ")]
+    answer = subprocess.run(["bash", "-c", f"{line} -s"], capture_output=True, text=True).stdout
+    assert demo.conversations()[0][1] in answer
+
+
+def test_a_second_up_says_that_all_is_up_and_changes_nothing(up: Checkout) -> None:
+    before = up.servers()
+    answer = up.tools("up")
+    assert answer.returncode == 0
+    assert "All is up" in answer.stdout
+    assert up.servers() == before
+
+
+def test_up_and_down_leave_the_stack_s_file_and_the_user_s_home_as_they_were(project: Checkout) -> None:
+    content = project.stack_file.read_bytes()
+    before = files(project.folder) - {".paddock"}
+    assert project.tools("up").returncode == 0
+    assert project.tools("down").returncode == 0
+    assert project.stack_file.read_bytes() == content
+    assert list(project.home.rglob("*")) == []
+    left = {path for path in files(project.folder) - before if "__pycache__" not in path}
+    assert {path.split("/")[1] for path in left if "/" in path} == {"lock", "models"}, left
+
+
+def test_down_stops_everything_and_can_be_called_again(up: Checkout) -> None:
+    assert "is down" in up.tools("down").stdout
+    up.wait_for_none()
+    again = up.tools("down")
+    assert (again.returncode, again.stdout) == (0, "Nothing is up.\n")
+
+
+def test_down_keeps_other_stacks_of_the_checkout(up: Checkout) -> None:
+    second = Checkout(up.folder, "kept")
+    second.configure()
+    second.pulumi("stack", "init", "--no-select")
+    second.up()
+    assert "kept" in up.tools("down").stdout
+    assert len(up.servers()) == 1
+    second.pulumi("destroy", "--yes", "--skip-preview", "--remove")
+
+
+def test_status_shows_what_is_served(up: Checkout) -> None:
+    shown = up.tools("status").stdout
+    assert "ready" in shown and "paddock-demo" in shown and str(up.port) in shown
+    up.tools("down")
+    assert "Nothing is up" in up.tools("status").stdout
+
+
+def test_up_with_problems_in_the_configuration_lists_them_and_starts_nothing(project: Checkout) -> None:
+    project.configure(replcas=2, model="paddock-dmo")
+    answer = project.tools("up")
+    assert answer.returncode == 1
+    shown = answer.stdout + answer.stderr
+    assert "paddock:replcas" in shown and "paddock:model" in shown
+    assert "Traceback" not in shown
+    assert project.servers() == []

@@ -1,0 +1,47 @@
+"""`make test` and `make check`."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from tools import local_stack, paths, python_environment
+from tools.steps import Problems, say
+
+LEVELS = ("unit", "program", "server", "engine")
+
+
+def test() -> None:
+    """Runs the tests that need no cluster. Raises Problems."""
+    local_stack.set_up()
+    python_environment.ensure(python_environment.DEVELOPMENT)
+    _run("The tests failed.", "python", "-m", "pytest", *(f"tests/{level}" for level in LEVELS))
+
+
+def check() -> None:
+    """Formats, lints and checks types, and that generated pages are current. Raises Problems."""
+    python_environment.ensure(python_environment.DEVELOPMENT)
+    _run(
+        "The code could not be formatted.", "ruff", "format", "--quiet", *(["--check"] if os.environ.get("CI") else [])
+    )
+    _run("The linter found something.", "ruff", "check", "--quiet")
+    _run("The type checker found something.", "basedpyright")
+    _run(
+        "The configuration reference could not be written.",
+        "python",
+        "-m",
+        "tools.reference",
+        *(["--check"] if os.environ.get("CI") else []),
+    )
+    say("Formatted, linted and type-checked.")
+
+
+def _run(failure: str, program: str, *arguments: str) -> None:
+    answer = subprocess.run(
+        [paths.VENV / "bin" / program, *arguments], cwd=paths.ROOT, env=os.environ | {"PATH": _path()}
+    )
+    if answer.returncode:
+        raise Problems(f"{failure} Its output is above.")
+
+
+def _path() -> str:
+    return os.pathsep.join([str(Path(paths.VENV / "bin")), os.environ["PATH"]])
