@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from tools import local_stack, paths, python_environment
+from tools.lock import alone
 from tools.steps import Problems, say
 
 LEVELS = ("unit", "program", "server", "engine")
@@ -13,7 +14,7 @@ LEVELS = ("unit", "program", "server", "engine")
 def test() -> None:
     """Runs the tests that need no cluster. Raises Problems."""
     local_stack.set_up()
-    python_environment.ensure(python_environment.DEVELOPMENT)
+    _install()
     _run("The tests failed.", "python", "-m", "pytest", *(f"tests/{level}" for level in LEVELS))
 
 
@@ -33,6 +34,11 @@ def check() -> None:
         *(["--check"] if os.environ.get("CI") else []),
     )
     say("Formatted, linted and type-checked.")
+
+
+@alone()
+def _install() -> None:
+    python_environment.ensure(python_environment.DEVELOPMENT)
 
 
 def _run(failure: str, program: str, *arguments: str) -> None:

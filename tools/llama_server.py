@@ -39,9 +39,9 @@ def ensure() -> Path:
         return found
     link = paths.VENV / "bin" / engine_command.NAME
     link.unlink(missing_ok=True)
-    if not _cached().exists():
-        llama_server_build.build(version(), _options(), compiler() or "c++", _cached())
-    link.symlink_to(_cached())
+    if not cached().exists():
+        llama_server_build.build(version(), _options(), compiler() or "c++", cached())
+    link.symlink_to(cached())
     return link
 
 
@@ -54,7 +54,7 @@ def existing() -> Path | None:
         return None
     # Ours was compiled for one version, one compiler and one CPU; when any of them changed, it is compiled again.
     is_ours = link.exists() and found.samefile(link)
-    return None if is_ours and compiler() and found.resolve() != _cached() else found
+    return None if is_ours and compiler() and found.resolve() != cached() else found
 
 
 def compiler() -> str | None:
@@ -79,7 +79,7 @@ def _options() -> dict[str, str]:
     return OPTIONS | (AMX_OPTIONS if "amx_tile" in _cpu_flags() else {})
 
 
-def _cached() -> Path:
+def cached() -> Path:
     """Where the build for this version, these options, this compiler and this CPU lies."""
     described = subprocess.run([compiler() or "true", "--version"], capture_output=True, text=True).stdout
     recipe = Path(OPTIONS["CMAKE_PROJECT_INCLUDE"]).read_text()

@@ -33,7 +33,7 @@ def ensure(files: Sequence[Path]) -> None:
             failure="The virtual environment .venv could not be made.",
             remedy=f"see what {sys.executable} says below.",
         )
-    wanted = [line for file in files for line in _requirements(file)]
+    wanted = [line for file in files for line in requirements(file)]
     run(
         [paths.venv_python(), "-m", "pip", "install", "--disable-pip-version-check", *wanted],
         failure="The Python packages could not be installed.",
@@ -49,7 +49,8 @@ def is_current(files: Sequence[Path]) -> bool:
     return _stamp().read_text() in (_key(files), _key(DEVELOPMENT))
 
 
-def _requirements(file: Path) -> list[str]:
+def requirements(file: Path) -> list[str]:
+    """What a file asks pip for."""
     lines = (line.split("#")[0].strip() for line in file.read_text().splitlines())
     return [line for line in lines if line and not line.startswith(COMPILED_APART)]
 
