@@ -20,7 +20,7 @@ def build(plan: Plan, limits: Limits) -> dict[str, Any]:
         ],
         "context": plan.fit.context,
         "parallel": plan.fit.parallel,
-        "kvCache": plan.kv_cache,
+        "kvCache": plan.fit.kv_type,
         "chatTemplate": plan.model.chat_template,
         "limits": _given(
             {"queue": limits.queue, "maxTokens": limits.max_tokens, "requestSeconds": limits.request_seconds}

@@ -128,7 +128,8 @@ class Settings(Section):
 
 # What this version acts on. A key that it would ignore is an error, not a silence.
 AVAILABLE = frozenset(
-    {"cloud", "model", "machine", "replicas", "context", "parallel", "kvCache", "limits", "port", "adminPort"}
+    {"cloud", "model", "quantization", "registry", "requirePinned", "machine", "replicas", "context", "parallel"}
+    | {"kvCache", "limits", "budget", "use", "port", "adminPort"}
 )
 
 
@@ -211,14 +212,6 @@ def _contradictions(settings: Settings) -> list[Problem]:
                 "paddock:adminPort",
                 f"is the same as paddock:port, {settings.port}.",
                 "Choose another: pulumi config set paddock:adminPort 9091",
-            )
-        )
-    if isinstance(settings.model, dict):
-        problems.append(
-            Problem(
-                "paddock:model",
-                "a model as an object is not available in this version.",
-                "Name one of the registry: pulumi config set paddock:model paddock-demo",
             )
         )
     return problems

@@ -23,7 +23,7 @@ def problems_of(error: ValidationError, model: type[BaseModel], namespace: str) 
 
 def _problem(details: ErrorDetails, model: type[BaseModel], namespace: str) -> Problem:
     location = [part for part in details["loc"] if not str(part).startswith("<")]
-    path = f"{namespace}:{_dotted(location)}"
+    path = _path(namespace, location)
     if details["type"] == "extra_forbidden":
         return Problem(path, "is not a key of Paddock.", _suggestion(location, model, namespace))
     if details["type"] == "missing":
@@ -34,6 +34,10 @@ def _problem(details: ErrorDetails, model: type[BaseModel], namespace: str) -> P
         else details["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     )
     return Problem(path, f"{what}.", _how_to_set(location, model, namespace))
+
+
+def _path(namespace: str, location: Sequence[str | int]) -> str:
+    return f"{namespace}{'' if namespace.endswith('.') else ':'}{_dotted(location)}"
 
 
 def _dotted(location: Sequence[str | int]) -> str:
@@ -76,7 +80,7 @@ def _suggestion(location: Sequence[str | int], model: type[BaseModel], namespace
     close = difflib.get_close_matches(str(location[-1]), siblings, n=1)
     if not close:
         return f"Remove it; {_REFERENCE}"
-    return f"Did you mean {namespace}:{_dotted([*location[:-1], close[0]])}? {_REFERENCE}"
+    return f"Did you mean {_path(namespace, [*location[:-1], close[0]])}? {_REFERENCE}"
 
 
 def _how_to_set(location: Sequence[str | int], model: type[BaseModel], namespace: str) -> str:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
 from pydantic.alias_generators import to_camel
 
-from components.quantity import Quantity
+from registry.quantity import Quantity
 
 
 class Section(BaseModel):

@@ -1,7 +1,7 @@
 """Runs the whole program in a process of its own against a monitor that records what the program asks the engine for.
 
 `python -m tests.program.recorder` reads {"stack", "config", "secretKeys", "preview"} from standard input and writes
-{"resources", "outputs", "errors", "exit"} to standard output.
+{"resources", "outputs", "errors", "warnings"} to standard output.
 """
 
 import asyncio
@@ -30,6 +30,7 @@ class Recording:
     resources: list[dict[str, Any]]
     outputs: dict[str, Any]
     errors: list[str]
+    warnings: list[str]
     exit: int
     stderr: str = field(repr=False)
 
@@ -59,7 +60,11 @@ def record(stack: str, config: dict[str, str], *, preview: bool) -> Recording:
         text=True,
         timeout=60,
     )
-    document = json.loads(answer.stdout) if answer.stdout.strip() else {"resources": [], "outputs": {}, "errors": []}
+    document = (
+        json.loads(answer.stdout)
+        if answer.stdout.strip()
+        else {"resources": [], "outputs": {}, "errors": [], "warnings": []}
+    )
     return Recording(**document, exit=answer.returncode, stderr=answer.stderr)
 
 
@@ -95,11 +100,11 @@ def _program() -> None:
 
 def _main() -> int:
     request = json.load(sys.stdin)
-    errors: list[str] = []
+    messages: list[tuple[int, str]] = []
     logger = logging.getLogger("pulumi-program")
     logger.propagate = False
     handler = logging.Handler()
-    handler.emit = lambda record: errors.append(record.getMessage())
+    handler.emit = lambda record: messages.append((record.levelno, record.getMessage()))
     logger.addHandler(handler)
     recorder = _Recorder()
     runtime.set_all_config(request["config"])
@@ -121,7 +126,9 @@ def _main() -> int:
     except SystemExit as ended:
         code = int(ended.code or 0)
     resources = [resource for resource in recorder.requests if resource["type"] != "pulumi:pulumi:Stack"]
-    json.dump({"resources": resources, "outputs": recorder.outputs, "errors": errors}, sys.stdout)
+    errors = [text for level, text in messages if level >= logging.ERROR]
+    warnings = [text for level, text in messages if level == logging.WARNING]
+    json.dump({"resources": resources, "outputs": recorder.outputs, "errors": errors, "warnings": warnings}, sys.stdout)
     return code
 
 

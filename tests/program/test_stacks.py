@@ -43,15 +43,19 @@ def test_the_local_stack_is_a_component_with_one_process(preview: bool) -> None:
 
 @MODES
 def test_every_output_is_known_at_preview(preview: bool) -> None:
-    recording = run(preview, port=18080)
-    assert recording.outputs["endpoint"] == "http://localhost:18080"
-    assert recording.outputs["console"] == "http://localhost:18080/"
+    [port] = ports.free(1)
+    recording = run(preview, port=port)
+    assert recording.outputs["endpoint"] == f"http://localhost:{port}"
+    assert recording.outputs["console"] == f"http://localhost:{port}/"
     assert recording.outputs["model"] == "paddock-demo"
     assert recording.outputs["machine"]
     assert recording.outputs["log"].endswith("/.paddock/local/test-local/server.log")
     fit = recording.outputs["fit"]
-    assert fit["total"] == fit["weights"] + fit["kvCache"] + fit["compute"] + fit["runtime"] <= fit["available"]
+    terms = ("weights", "repacked", "kvCache", "compute", "runtime")
+    assert fit["total"] == sum(fit[term] for term in terms) <= fit["available"]
     assert (fit["parallel"], fit["context"]) == (16, 2048)
+    assert recording.outputs["cost"]["perHour"] == 0
+    assert recording.outputs["throughput"]["source"] == "modelled"
 
 
 def test_the_process_gets_a_manifest_that_the_server_takes() -> None:
@@ -76,3 +80,18 @@ def test_problems_end_the_program_with_one_message_before_any_resource(preview: 
     for key in ("paddock:replcas", "paddock:model", "paddock:port", "paddock:kvCache"):
         assert key in message
     assert "Traceback" not in message + recording.stderr
+
+
+@MODES
+def test_a_given_block_runs_with_a_warning(preview: bool) -> None:
+    block = {
+        "name": "mine",
+        "uri": "https://h.example/m.gguf",
+        "size": "1MB",
+        "quantization": "Q8_0",
+        "context_size": 64,
+    }
+    recording = run(preview, model=block)
+    assert recording.exit == 0
+    assert recording.outputs["model"] == "mine"
+    assert any("not pinned" in message for message in recording.warnings)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.quantity import mebibytes
+from registry.quantity import mebibytes
 
 
 @pytest.mark.parametrize(

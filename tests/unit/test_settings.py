@@ -130,7 +130,6 @@ def test_a_key_that_this_version_would_ignore_is_a_problem() -> None:
         ({"replicas": 2}, "paddock:replicas"),
         ({"port": 9090}, "paddock:adminPort"),
         ({"machine": "t3.large"}, "paddock:machine"),
-        ({"model": {"name": "x"}}, "paddock:model"),
     ],
 )
 def test_what_contradicts_the_local_stack_is_a_problem(values: dict[str, object], path: str) -> None:
