@@ -1,6 +1,7 @@
 # The commands of Paddock; `make help` lists them.
 PYTHON ?= python3
 export PYTHONDONTWRITEBYTECODE = 1
+unexport PYTHONSAFEPATH
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status setup test check

@@ -5,10 +5,14 @@ Pulumi's Python host for dynamic providers answers the engine's Cancel with noth
 waits for the server however long its model takes. Standard library only; runs inside that host.
 """
 
+import os
 import socket
 import sys
 import threading
+import time
 from typing import Any
+
+_POLL_SECONDS = 1.0
 
 cancelled = threading.Event()
 
@@ -19,9 +23,17 @@ def install() -> None:
     if servicer:
         # gRPC holds the bound method already, so the function itself has to change.
         servicer.Cancel.__code__ = _cancel.__code__
+        threading.Thread(target=_end_with_engine, daemon=True).start()
 
 
-def engine_is_alive() -> bool:
+def _end_with_engine() -> None:
+    """Ends this host when its engine is gone. A server that is still starting then ends too: its launcher sees it."""
+    while _engine_is_alive():
+        time.sleep(_POLL_SECONDS)
+    os._exit(1)
+
+
+def _engine_is_alive() -> bool:
     """Whether the engine that started this host (its address is the host's argument) still listens."""
     host, _, port = sys.argv[-1].rpartition(":")
     if not (host and port.isdigit()):

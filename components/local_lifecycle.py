@@ -4,6 +4,7 @@ Standard library only: Pulumi's host for dynamic providers runs it.
 """
 
 import json
+import math
 import os
 import socket
 import subprocess
@@ -78,25 +79,23 @@ def start(place: Place, inputs: dict[str, Any]) -> Process:
             "components.local_launcher",
             place.record,
             place.log,
-            str(int(inputs.get("cpu") or 0)),
+            _cpus(inputs),
             *_command(place, inputs),
         ],
         cwd=ROOT,
+        env=_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    assert launcher.stdin is not None
     try:
-        _wait_until_ready(place, launcher, int(inputs["adminPort"]))
-        process = place.running()
-        if not process:
-            raise StartFailed(_last_sentence(place.log))
-        launcher.stdin.write(b"\n")
-    finally:
-        launcher.stdin.close()
-        launcher.wait()
+        process = _ready(place, launcher, int(inputs["adminPort"]))
+        launcher.communicate(b"\n")
+    except BaseException:
+        launcher.communicate()
+        stop(place, inputs)
+        raise
     return process
 
 
@@ -104,19 +103,33 @@ def stop(place: Place, inputs: dict[str, Any]) -> None:
     """Stops the stack's server when one runs, after it has drained."""
     process = place.running()
     if process:
-        process.stop(float(inputs["manifest"].get("drainSeconds", 0)) + _KILL_MARGIN_SECONDS)
+        drain = inputs["manifest"].get("drainSeconds", 0) if "manifest" in inputs else 0
+        process.stop(float(drain) + _KILL_MARGIN_SECONDS)
     place.record.unlink(missing_ok=True)
 
 
-def is_free(port: int) -> bool:
-    """Whether a server could listen on `port` of this machine."""
+def why_not_free(port: int) -> str | None:
+    """Why a server could not listen on `port` of this machine, in words; None when it could."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
+        except PermissionError:
+            return f"port {port} is for root only"
         except OSError:
-            return False
-    return True
+            return f"port {port} is in use by another process"
+    return None
+
+
+def _cpus(inputs: dict[str, Any]) -> str:
+    """Processors for the launcher: a part of one is one, 0 is all."""
+    return str(math.ceil(inputs.get("cpu") or 0))
+
+
+def _environment() -> dict[str, str]:
+    """Ours, with this checkout's modules first, whatever the user's shell says of Python's path."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    return kept | {"PYTHONPATH": str(ROOT)}
 
 
 def _command(place: Place, inputs: dict[str, Any]) -> list[str]:
@@ -144,17 +157,20 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _wait_until_ready(place: Place, launcher: subprocess.Popen[bytes], admin_port: int) -> None:
+def _ready(place: Place, launcher: subprocess.Popen[bytes], admin_port: int) -> Process:
+    """Waits until the server is ready. Raises StartFailed when it ended, or nobody wants it any more."""
+    loopback = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while not engine_watch.cancelled.is_set():
-        if launcher.poll() is not None:
+        process = place.running()
+        if launcher.poll() is not None or (place.record.exists() and not process):
             raise StartFailed(_last_sentence(place.log))
-        if not engine_watch.engine_is_alive():
-            os._exit(1)  # nobody reads an answer; the launcher sees this end and stops the server
         try:
-            with urllib.request.urlopen(f"http://{HOST}:{admin_port}/readyz", timeout=5):
-                return
+            with loopback.open(f"http://{HOST}:{admin_port}/readyz", timeout=5):
+                if process:
+                    return process
         except (urllib.error.URLError, OSError):
-            time.sleep(_POLL_SECONDS)
+            pass
+        time.sleep(_POLL_SECONDS)
     raise StartFailed("cancelled before the server was ready; it was stopped")
 
 

@@ -9,6 +9,8 @@ from components.problems import Problem
 from components.settings import Settings
 from server import engine_command
 
+_ANOTHER = {"port": 8081, "adminPort": 9091}
+
 
 def check(settings: Settings, stack: str, known: list[Problem]) -> list[Problem]:
     """Busy ports and a missing llama-server. Ports with a known problem are not tried."""
@@ -16,15 +18,14 @@ def check(settings: Settings, stack: str, known: list[Problem]) -> list[Problem]
         return []
     paths = {problem.path for problem in known}
     ports = {"port": settings.port, "adminPort": settings.admin_port}
-    busy = [
-        _busy(key, port) for key, port in ports.items() if f"paddock:{key}" not in paths and not _usable(port, stack)
-    ]
-    return busy + _missing_engine()
+    tried = {key: port for key, port in ports.items() if f"paddock:{key}" not in paths}
+    taken = {key: _why_not(port, Place(stack)) for key, port in tried.items()}
+    return [_taken(key, why) for key, why in taken.items() if why] + _missing_engine()
 
 
-def _usable(port: int, stack: str) -> bool:
-    """Free, or held by this stack's own server, which is stopped before another starts."""
-    return local_lifecycle.is_free(port) or _is_ours(port, Place(stack))
+def _why_not(port: int, place: Place) -> str | None:
+    """Why a port can't be used. This stack's own server is stopped before another starts."""
+    return None if _is_ours(port, place) else local_lifecycle.why_not_free(port)
 
 
 def _is_ours(port: int, place: Place) -> bool:
@@ -35,11 +36,11 @@ def _is_ours(port: int, place: Place) -> bool:
     return str(port).encode() in command
 
 
-def _busy(key: str, port: int) -> Problem:
+def _taken(key: str, why: str) -> Problem:
     return Problem(
         f"paddock:{key}",
-        f"port {port} is in use by another process.",
-        f"Stop that process, or choose another port: pulumi config set paddock:{key} {port + 1}",
+        f"{why}.",
+        f"Choose another port, for example: pulumi config set paddock:{key} {_ANOTHER[key]}",
     )
 
 

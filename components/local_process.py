@@ -29,6 +29,7 @@ class Process:
 
     @property
     def is_alive(self) -> bool:
+        """Whether it runs; a zombie does not."""
         try:
             return self == Process.of(self.pid)
         except ProcessLookupError:
@@ -50,6 +51,15 @@ class Process:
         if self.is_alive:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+
+
+def is_running(pid: int) -> bool:
+    """Whether any process has this pid and is no zombie."""
+    try:
+        Process.of(pid)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _status(pid: int) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 Pure but for reading the team's registry file and this machine's size.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def _registry(settings: Settings, root: Path) -> tuple[Catalog | None, str | Non
     return known, name, []
 
 
-def _with_block(known: Catalog, block: dict[str, object]) -> tuple[Catalog | None, str | None, list[Problem]]:
+def _with_block(known: Catalog, block: Mapping[str, object]) -> tuple[Catalog | None, str | None, list[Problem]]:
     kind = given.GivenModel if given.is_given(block) else Model
     try:
         name, model, said = catalog.entry(block, known)

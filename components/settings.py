@@ -3,6 +3,7 @@
 docs/configuration.md is generated from this file (`python -m tools.reference`).
 """
 
+import difflib
 import json
 from typing import Annotated, Literal
 
@@ -129,7 +130,7 @@ class Settings(Section):
 # What this version acts on. A key that it would ignore is an error, not a silence.
 AVAILABLE = frozenset(
     {"cloud", "model", "quantization", "registry", "requirePinned", "machine", "replicas", "context", "parallel"}
-    | {"kvCache", "limits", "budget", "use", "port", "adminPort"}
+    | {"kvCache", "budget", "use", "port", "adminPort"}
 )
 
 
@@ -146,7 +147,18 @@ def read() -> tuple[Settings, list[Problem]]:
         problems += problems_of(error, Settings, NAMESPACE)
         wrong = {str(details["loc"][0]) for details in error.errors(include_input=False, include_url=False)}
         settings = Settings.model_validate({key: value for key, value in raw.items() if key not in wrong})
-    return settings, problems + _contradictions(settings)
+    return settings, problems + _contradictions(settings) + _misspelt_namespaces()
+
+
+def _misspelt_namespaces() -> list[Problem]:
+    """Keys that nothing reads, because their namespace is almost ours."""
+    others = {key for key in runtime_config.CONFIG.get() if not key.startswith(f"{NAMESPACE}:")}
+    namespaces = {key: key.partition(":")[0] for key in others}
+    return [
+        Problem(key, "is not read by anything.", f"Did you mean {NAMESPACE}:{key.partition(':')[2]}?")
+        for key, namespace in namespaces.items()
+        if difflib.get_close_matches(namespace, [NAMESPACE], cutoff=0.8)
+    ]
 
 
 def _keys() -> frozenset[str]:

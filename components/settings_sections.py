@@ -1,11 +1,26 @@
 """The groups of keys in a stack's configuration."""
 
-from typing import Literal
+import json
+from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
 
 from registry.quantity import Quantity
+
+
+def _untexted(value: object, field: FieldInfo | None) -> object:
+    if (
+        not isinstance(value, str)
+        or field is None
+        or not {int, float, bool} & {field.annotation, *get_args(field.annotation)}
+    ):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 class Section(BaseModel):
@@ -20,6 +35,15 @@ class Section(BaseModel):
         hide_input_in_errors=True,
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers_in_text(cls, values: object) -> object:
+        """`pulumi config set --path` writes 0.5 as text; a field that takes no text takes what it says."""
+        if not isinstance(values, dict):
+            return values
+        fields = {field.alias or name: field for name, field in cls.model_fields.items()}
+        return {key: _untexted(value, fields.get(key)) for key, value in values.items()}
+
 
 class LocalMachine(Section):
     cpu: float | None = Field(
@@ -30,7 +54,7 @@ class LocalMachine(Section):
     )
     memory: Quantity | None = Field(
         default=None,
-        description="memory that the server may use; all that this process may use when unset",
+        description="memory that the model has to fit into; all that this process may use when unset",
         examples=["8Gi"],
     )
 

@@ -2,16 +2,17 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from registry import catalog, commands, upkeep
+from registry import catalog, commands, recommend, upkeep
 from registry.catalog import Catalog, UnknownName
 from registry.documents import RegistryError
 from registry.hosts import HostError
 from registry.quantity import mebibytes
-from registry.records import CLOUDS
+from registry.records import CLOUDS, Cloud
 from registry.verdict import Wish
 
 
@@ -29,7 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse(f"{error}; the nearest are {', '.join(error.nearest)}")
     except (HostError, ValueError) as error:
         return _refuse(str(error))
-    print(json.dumps(document, indent=2, default=str) if options.json else text)
+    try:
+        print(json.dumps(document, indent=2, default=str) if options.json else text, flush=True)
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0 if good else 1
 
 
@@ -40,7 +44,7 @@ def _answer(known: Catalog, options: argparse.Namespace) -> tuple[Any, str, bool
         case "show":
             return *commands.model(known, options.model), True
         case "fit":
-            return commands.fit(known, _wish(known, options), options.cloud, options.machine, options.memory)
+            return commands.fit(known, _wish(known, options), *_where(known, options))
         case "recommend":
             answer = commands.recommendation(
                 known, _wish(known, options), options.cloud, options.tokens_per_second, options.count
@@ -50,6 +54,18 @@ def _answer(known: Catalog, options: argparse.Namespace) -> tuple[Any, str, bool
             return *upkeep.add(options.url, options.name, options.registry, options.token), True
         case _:
             return upkeep.check(known, options.token)
+
+
+def _where(known: Catalog, options: argparse.Namespace) -> tuple[Cloud | None, str | None, float | None]:
+    """The cloud and machine that are asked about, or the memory. A cloud alone means the recommended machine."""
+    if bool(options.cloud) == bool(options.memory) or (options.machine and not options.cloud):
+        raise ValueError("name --cloud and --machine, or --cloud alone for the recommended machine, or --memory")
+    if options.cloud and not options.machine:
+        chosen = recommend.recommended(known, _wish(known, options), options.cloud)
+        if not chosen:
+            raise ValueError(f"no machine of {options.cloud} fits; name one with --machine to see why")
+        return options.cloud, chosen.name, None
+    return options.cloud, options.machine, options.memory
 
 
 def _wish(known: Catalog, options: argparse.Namespace) -> Wish:

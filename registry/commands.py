@@ -64,11 +64,13 @@ def fit(
     catalog: Catalog, wish: Wish, cloud: Cloud | None, machine: str | None, memory: float | None
 ) -> tuple[Any, str, bool]:
     """Whether a wish fits a machine, or that many MiB; every term, and what would help."""
+    place: tuple[Cloud, str] | None = None
     if cloud and machine:
-        result, place = verdict.on_machine(catalog, wish, cloud, machine), (cloud, machine)
+        result = verdict.on_machine(catalog, wish, cloud, machine)
+        place = (cloud, machine)
         where = f"a node of {machine} ({cloud})"
     else:
-        result, place = verdict.in_memory(catalog, wish, memory or 0), None
+        result = verdict.in_memory(catalog, wish, memory or 0)
         where = f"{memory:.0f} MiB"
     changes = verdict.changes(catalog, wish, result, place)
     document = asdict(result) | {

@@ -26,7 +26,16 @@ ENGINE = 25  # MiB: program, libraries, heap
 GATEWAY = 60  # MiB: the Python process beside the engine
 # llama.cpp copies these into the CPU's own layout at load, beside the mapped file: the share of what is no embedding.
 # The rest of a Q4_K_M is Q6_K, which x86 takes as it is; Q8_0 is copied on ARM only.
-REPACKED = {"Q4_0": 1.0, "Q4_K_M": 0.83, "Q4_K_S": 0.95, "IQ4_NL": 1.0, "MXFP4": 0.9, "Q5_K_M": 0.0, "Q8_0": 0.0}
+REPACKED = {
+    "Q4_0": 1.0,
+    "Q4_K_M": 0.83,
+    "Q4_K_S": 0.95,
+    "IQ4_NL": 1.0,
+    "MXFP4": 0.9,
+    "MXFP4_MOE": 0.9,
+    "Q5_K_M": 0.0,
+    "Q8_0": 0.0,
+}
 # The embedding and the output layer stay as they are: bytes of an element, as Q4_K_M stores them (Q6_K).
 EMBEDDING_BYTES = {"Q4_0": 0.82, "Q4_K_M": 0.82, "MXFP4": 2.0}
 # Without a header nothing is known of the cache. A model without grouped heads is assumed: Llama 2 7B's half a MiB for

@@ -155,7 +155,7 @@ def _append(target: Path, name: str, entry: dict[str, Any]) -> None:
     if isinstance(models, dict) and name in models:
         raise RegistryError([f"{target}: models.{name} is there already; choose another with --name"])
     if models is not None and (not isinstance(models, dict) or not re.search(r"^models:[ \t]*$", text, re.MULTILINE)):
-        raise RegistryError([f"{target}: models is not a block of names; add the entry by hand, as shown without --registry"])
+        raise RegistryError([f"{target}: models is not a block of names; add what is shown without --registry by hand"])
     block = "".join(f"  {line}\n" for line in yaml.safe_dump({name: entry}, sort_keys=False, width=1000).splitlines())
     if models is None:
         separator = "\n" if text and not text.endswith("\n") else ""

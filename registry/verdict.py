@@ -1,6 +1,7 @@
 """Whether a model fits a machine, and if not, which changes would make it: the nearest three, cheapest first."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from registry import platforms, sizing
@@ -74,9 +75,8 @@ def _smaller(model: Model, wish: Wish, fit: Fit) -> Iterator[Change | None]:
     yield Change(f"quantization {others[-1]} instead of {wish.quantization}", 0.0) if others else None
 
 
-def _largest_context(context: int, fits: object) -> int | None:
+def _largest_context(context: int, fits: Callable[[int], bool]) -> int | None:
     """The largest of the halves of `context` that fits."""
-    assert callable(fits)
     tokens = context // 2
     while tokens >= SMALLEST_CONTEXT:
         if fits(tokens):
@@ -86,12 +86,12 @@ def _largest_context(context: int, fits: object) -> int | None:
 
 
 def _machines(catalog: Catalog, wish: Wish, cloud: Cloud, machine: str) -> list[Change]:
-    """The cheapest machine of the same architecture on which the wish fits as it stands."""
+    """The three cheapest machines of the same architecture on which the wish fits as it stands."""
     now = catalog.machine(cloud, machine)
-    rows = sorted(
-        (other.price, name) for name, other in catalog.clouds[cloud].machines.items() if other.arch == now.arch
-    )
-    for price, name in rows:
-        if on_machine(catalog, wish, cloud, name).fits:
-            return [Change(f"machine {name} instead of {machine}", price - now.price)]
-    return []
+    machines = catalog.clouds[cloud].machines
+    rows = sorted((other.price, name) for name, other in machines.items() if other.arch == now.arch)
+    fitting = ((price, name) for price, name in rows if on_machine(catalog, wish, cloud, name).fits)
+    return [
+        Change(f"machine {name} instead of {machine}", price - now.price)
+        for price, name in itertools.islice(fitting, 3)
+    ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NAME = "llama-server"
+CHECKPOINTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,10 @@ def arguments(options: EngineOptions) -> list[str]:
         "--threads-batch": str(options.threads),
         # llama-server's default is 8 GiB of RAM, whatever the limit of its control group.
         "--cache-ram": "0",
+        # A mapped file stays in memory beside the copy that is made of it in the CPU's own layout; one that is read does not.
+        "--load-mode": "none",
+        # What a slot of a model with sliding windows keeps for its next turn: 32 by default, 116 MiB each for a 4B.
+        "--ctx-checkpoints": str(CHECKPOINTS),
         # A stream whose client is gone is noticed when the next ping fails: 30 s by default.
         "--sse-ping-interval": "5",
     }
@@ -73,26 +78,30 @@ def candidates(python: Path = Path(sys.executable)) -> list[Path]:
     on_path = shutil.which(NAME)
     site_packages = Path(sysconfig.get_path("platlib")) / "bin" / NAME
     places = [Path(on_path)] if on_path else []
-    return [*places, *(place for place in (python.parent / NAME, site_packages) if os.access(place, os.X_OK))]
+    places += [place for place in (python.parent / NAME, site_packages) if os.access(place, os.X_OK)]
+    return list(dict.fromkeys(places))
 
 
-def unknown_flags(program: Path) -> list[str]:
-    """The flags that we pass and `program --help` does not list; all of them when it can't be run."""
+def complaint(program: Path) -> str | None:
+    """What keeps a program from being used: it can't be run, or lacks a flag that we pass. None when nothing."""
     try:
         answer = subprocess.run([program, "--help"], capture_output=True, text=True, errors="replace", timeout=30)
     except (OSError, subprocess.TimeoutExpired):
-        return flags()
+        return "can't be run"
     words = set(answer.stdout.replace(",", " ").split())
-    return [flag for flag in flags() if flag not in words]
+    missing = [flag for flag in flags() if flag not in words]
+    if answer.returncode < 0 or len(missing) == len(flags()):
+        return "is no llama-server that can be run here"
+    return f"does not know {', '.join(missing)}" if missing else None
 
 
 def find(places: Sequence[Path]) -> Path:
     """The first of `places` that knows every flag. Raises FileNotFoundError with what was found instead."""
     rejected = []
     for place in places:
-        missing = unknown_flags(place)
-        if not missing:
+        found = complaint(place)
+        if not found:
             return place
-        rejected.append(f"{place} does not know {', '.join(missing)}")
+        rejected.append(f"{place} {found}")
     found = "; ".join(rejected) or "there is none on PATH, beside the interpreter, or in its site-packages/bin"
     raise FileNotFoundError(f"no suitable {NAME}: {found}")

@@ -39,7 +39,7 @@ def ensure() -> Path:
         return found
     link = paths.VENV / "bin" / engine_command.NAME
     link.unlink(missing_ok=True)
-    if not cached().exists():
+    if not cached().exists() or llama_server_build.prove(cached()):
         llama_server_build.build(version(), _options(), compiler() or "c++", cached())
     link.symlink_to(cached())
     return link

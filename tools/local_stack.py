@@ -3,17 +3,23 @@
 import json
 import platform
 import shutil
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
+from components import local_lifecycle
+from components.local_lifecycle import Place
+from components.local_process import is_running
 from tools import llama_server, paths, preflight, pulumi_cli, python_environment
 from tools.lock import alone
 from tools.pulumi_commands import query, update, write_environment
-from tools.steps import announce, say
+from tools.steps import Problems, announce, problem, say
 
 STACK = "local"
+ANSWER_SECONDS = 10
+LOOPBACK = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @alone()
@@ -36,7 +42,15 @@ def up() -> None:
             "a few seconds",
         )
     update("up", "--yes", "--skip-preview", "--refresh", quiet=was_up)
-    _print_access(_outputs())
+    outputs = _outputs()
+    if not _answers(outputs):
+        raise Problems(
+            problem(
+                f"the stack is up, but {outputs['endpoint']} does not answer; its log is {outputs['log']}.",
+                "start it anew: make down up.",
+            )
+        )
+    _print_access(outputs)
 
 
 @alone()
@@ -49,8 +63,8 @@ def down() -> None:
     stacks = _stacks()
     if STACK in stacks:
         _recover()
-        update("destroy", "--yes", "--skip-preview", "--refresh", "--stack", STACK, quiet=False)
-        query("stack", "rm", STACK, "--yes", "--preserve-config")
+        _destroy()
+    _stop_what_is_left()
     shutil.rmtree(paths.LOCAL_STACKS / STACK, ignore_errors=True)
     others = [name for name in stacks if name != STACK]
     if others:
@@ -78,22 +92,47 @@ def status() -> None:
         say(f"{name:9} {value}")
 
 
+def _destroy() -> None:
+    """Whatever Pulumi says, the server is stopped."""
+    try:
+        update("destroy", "--yes", "--skip-preview", "--refresh", "--stack", STACK, quiet=False)
+        query("stack", "rm", STACK, "--yes", "--preserve-config")
+    except Problems:
+        _stop_what_is_left()
+        say("The server was stopped; the stack's state is kept.")
+        raise
+
+
+def _stop_what_is_left() -> None:
+    """Stops a server that Pulumi's state does not know, after an `up` that was broken off."""
+    local_lifecycle.stop(Place(STACK), {})
+
+
 def _set_up() -> None:
     preflight.check()
     python_environment.ensure(python_environment.RUNTIME)
     pulumi_cli.ensure()
     llama_server.ensure()
+    paths.remember_cache()
     write_environment()
 
 
 def _recover() -> None:
     """Unlocks the stack after an engine that was killed. What it may have started is found by the next `up` itself."""
     locks = paths.STATE.glob(f".pulumi/locks/*/*/{STACK}/*.json")
-    holders = [json.loads(lock.read_text()) for lock in locks]
-    if any(holder["hostname"] == platform.node() and not Path(f"/proc/{holder['pid']}").exists() for holder in holders):
+    if any(_is_stale(lock) for lock in locks):
         say("An earlier run was interrupted; its lock and pending operations are cleared.")
         query("cancel", "--yes", "--stack", STACK)
         query("refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--stack", STACK)
+
+
+def _is_stale(lock: Path) -> bool:
+    """Whether the engine that holds a lock is gone from this machine; a lock that can't be read has no holder."""
+    try:
+        holder = json.loads(lock.read_text())
+        return holder["hostname"] == platform.node() and not is_running(holder["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
 
 
 def _stacks() -> list[str]:
@@ -107,10 +146,18 @@ def _outputs() -> dict[str, Any]:
 def _is_ready(outputs: dict[str, Any]) -> bool:
     """Whether the stack's server answers; what is up may still differ from what the stack's file says."""
     try:
-        with urllib.request.urlopen(f"{outputs['endpoint']}/v1/models", timeout=2) as answer:
+        with LOOPBACK.open(f"{outputs['endpoint']}/v1/models", timeout=2) as answer:
             return answer.status == 200
     except (KeyError, urllib.error.URLError, OSError):
         return False
+
+
+def _answers(outputs: dict[str, Any]) -> bool:
+    """Waits until the server answers: its engine may be loading again."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while not (ready := _is_ready(outputs)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return ready
 
 
 def _print_access(outputs: dict[str, Any]) -> None:

@@ -11,11 +11,23 @@ PULUMI_HOME = WORK / "pulumi-home"
 STATE = WORK / "state"
 LOCAL_STACKS = WORK / "local"
 ENVIRONMENT = WORK / "env"
+CACHE_NAME = WORK / "cache-folder"
 
 
 def cache() -> Path:
-    """The folder of what is built or fetched once; `PADDOCK_CACHE` lets several checkouts share one."""
-    return Path(os.environ.get("PADDOCK_CACHE") or WORK / "cache").resolve()
+    """The folder of what is built or fetched once.
+
+    `PADDOCK_CACHE` lets several checkouts share one; a checkout remembers the one that it was set up with.
+    """
+    named = os.environ.get("PADDOCK_CACHE")
+    if named:
+        return Path(named).resolve()
+    return Path(CACHE_NAME.read_text()) if CACHE_NAME.exists() else WORK / "cache"
+
+
+def remember_cache() -> None:
+    WORK.mkdir(exist_ok=True)
+    CACHE_NAME.write_text(str(cache()))
 
 
 def venv_python() -> Path:
