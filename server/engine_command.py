@@ -46,7 +46,7 @@ def arguments(options: EngineOptions) -> list[str]:
         "--threads-batch": str(options.threads),
         # llama-server's default is 8 GiB of RAM, whatever the limit of its control group.
         "--cache-ram": "0",
-        # A mapped file stays in memory beside the copy that is made of it in the CPU's own layout; one that is read does not.
+        # A mapped file stays in memory beside the copy in the CPU's own layout that is made of it.
         "--load-mode": "none",
         # What a slot of a model with sliding windows keeps for its next turn: 32 by default, 116 MiB each for a 4B.
         "--ctx-checkpoints": str(CHECKPOINTS),
