@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import sys
 from pathlib import Path
 
@@ -23,12 +24,14 @@ def main() -> int:
     except manifest.ManifestError as error:
         supervisor.report(str(error))
         return 2
+    # A request that is no HTTP is answered with 400; its bytes have no place in the log.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     listen = supervisor.Listen(arguments.host, arguments.port, arguments.admin_port)
     return asyncio.run(supervisor.run(document, arguments.models, listen))
 
 
 def _port(text: str) -> int:
-    if not (text.isdigit() and 1 <= int(text) <= 65535):
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number from 1 to 65535")
     return int(text)
 

@@ -5,6 +5,7 @@ import ctypes
 import signal
 import socket
 import sys
+from collections import deque
 from pathlib import Path
 
 import aiohttp
@@ -17,6 +18,7 @@ from server.status import FinalError
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 5
+_LAST_WORDS = 20  # lines
 _LIBC = ctypes.CDLL(None)
 
 
@@ -36,6 +38,8 @@ class Engine:
         )
         self.origin = f"http://127.0.0.1:{self._options.port}"
         self._process: asyncio.subprocess.Process | None = None
+        self._words: deque[str] = deque(maxlen=_LAST_WORDS)
+        self._reading: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Starts the process. Raises FinalError when there is no suitable llama-server."""
@@ -47,9 +51,12 @@ class Engine:
             program,
             *engine_command.arguments(self._options),
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=sys.stderr,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
             preexec_fn=_die_with_parent,
         )
+        assert self._process.stdout
+        self._reading = asyncio.create_task(self._pass_on(self._process.stdout))
 
     async def wait_until_loaded(self, session: aiohttp.ClientSession) -> bool:
         """Waits until it has loaded the model. False when it died instead."""
@@ -63,10 +70,30 @@ class Engine:
             await asyncio.sleep(_POLL_SECONDS)
         return False
 
+    async def trained_context(self, session: aiohttp.ClientSession) -> int:
+        """The tokens that the loaded model was trained with."""
+        async with session.get(f"{self.origin}/v1/models") as answer:
+            return (await answer.json())["data"][0]["meta"]["n_ctx_train"]
+
+    def last_words(self) -> str:
+        """The last error that the engine wrote, or its last line."""
+        errors = [line for line in self._words if " E " in line]
+        return (errors or list(self._words) or ["nothing"])[-1]
+
+    async def _pass_on(self, output: asyncio.StreamReader) -> None:
+        """Writes what the engine says to our own standard error, and keeps the end of it."""
+        while line := await output.readline():
+            text = line.decode(errors="replace").rstrip()
+            self._words.append(text)
+            print(text, file=sys.stderr, flush=True)
+
     async def wait(self) -> int:
         """Waits until the process ends; its exit code, negative for a signal."""
         assert self._process
-        return await self._process.wait()
+        code = await self._process.wait()
+        if self._reading:
+            await self._reading
+        return code
 
     async def stop(self) -> None:
         """Ends the process: asked first, killed after five seconds."""

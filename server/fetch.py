@@ -43,6 +43,8 @@ def _ensure(file: File, target: Path, status: Status) -> Path:
         try:
             _copy(file, partial, status)
             break
+        except ValueError as error:  # an address that Python can't read: a host name too long, a NUL in a path
+            raise FinalError(f"{file.name}: {_shown(file.url)} is no address: {error}") from error
         except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
             _reject_final(file, error)
             status.retries += 1
@@ -56,31 +58,48 @@ def _ensure(file: File, target: Path, status: Status) -> Path:
 
 
 def _copy(file: File, partial: Path, status: Status) -> None:
-    with _opened(file) as source, partial.open("wb") as output:
-        started = time.monotonic()
-        while chunk := source.read(_CHUNK):
-            output.write(chunk)
-            status.bytes += len(chunk)
-            status.rate = output.tell() / max(time.monotonic() - started, 1e-6)
-            status.eta = max(status.total - status.bytes, 0) / status.rate
-        output.flush()
-        os.fsync(output.fileno())
+    try:
+        with _opened(file) as (source, length), partial.open("wb") as output:
+            if None not in (length, file.size) and length != file.size:
+                raise FinalError(_other_size(file, str(length)))
+            started = time.monotonic()
+            while chunk := source.read(_CHUNK):
+                output.write(chunk)
+                status.bytes += len(chunk)
+                status.rate = output.tell() / max(time.monotonic() - started, 1e-6)
+                status.eta = max(status.total - status.bytes, 0) / status.rate
+                if file.size is not None and output.tell() > file.size:
+                    raise FinalError(
+                        f"{file.name} from {_shown(file.url)} is larger than the {file.size} bytes of the manifest"
+                    )
+            if length is not None and output.tell() < length:
+                raise ConnectionError(f"broke off after {output.tell()} of {length} bytes")
+            output.flush()
+            os.fsync(output.fileno())
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _other_size(file: File, size: str) -> str:
+    return f"{file.name} from {_shown(file.url)} has {size} bytes; the manifest says {file.size}"
 
 
 @contextmanager
-def _opened(file: File) -> Iterator[BinaryIO]:
+def _opened(file: File) -> Iterator[tuple[BinaryIO, int | None]]:
+    """The file's content, and its length where the host tells it."""
     if file.url.startswith("hf://"):
         raise FinalError(f"{file.name}: hf:// is not available in this version; name the file's https:// address")
     if file.url.startswith("file://"):
         path = Path(urllib.request.url2pathname(file.url.removeprefix("file://")))
         try:
             with path.open("rb") as source:
-                yield source
+                yield source, os.fstat(source.fileno()).st_size
         except OSError as error:
             raise FinalError(f"{path} can't be read: {error.strerror}") from error
         return
     with urllib.request.urlopen(file.url, timeout=_SILENCE_SECONDS) as response:
-        yield response
+        yield response, response.length
 
 
 def _reject_final(file: File, error: Exception) -> None:

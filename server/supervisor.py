@@ -1,15 +1,11 @@
 """The life of a server: ports first, then the model, then the engine, until SIGTERM or a final error."""
 
 import asyncio
-import contextlib
 import json
 import signal
 import sys
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
 
 import aiohttp
 from aiohttp import web
@@ -20,12 +16,11 @@ from server.fetch import fetch
 from server.gateway import Gateway
 from server.manifest import Manifest
 from server.status import FinalError, State, Status
+from server.threads import in_daemon_thread
 
 _TERMINATION_LOG = Path("/dev/termination-log")  # where Kubernetes reads why a container ended
 _RESTARTS = 5  # starts in a row without a minute of service, after which the engine is given up
 _SERVICE_SECONDS = 60
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -80,31 +75,6 @@ async def _listen(runners: list[web.AppRunner], supervisor: "Supervisor", listen
             raise FinalError(f"port {port} of {listen.host} can't be listened on: {error.strerror}") from error
 
 
-async def _in_daemon_thread(function: Callable[..., Result], *arguments: Any) -> Result:
-    """Like asyncio.to_thread, but the process can end while the function still runs."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Result] = loop.create_future()
-
-    def settle(result: Result | None, error: BaseException | None) -> None:
-        if future.cancelled():
-            return
-        if error:
-            future.set_exception(error)
-        else:
-            future.set_result(cast("Result", result))
-
-    def work() -> None:
-        try:
-            outcome = (function(*arguments), None)
-        except BaseException as error:
-            outcome = (None, error)
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
-            loop.call_soon_threadsafe(settle, *outcome)
-
-    threading.Thread(target=work, daemon=True).start()
-    return await future
-
-
 class Supervisor:
     """Takes a manifest through the states."""
 
@@ -135,7 +105,7 @@ class Supervisor:
         return 0
 
     async def _serve(self) -> None:
-        files = await _in_daemon_thread(fetch, self._manifest, self._models, self._status)
+        files = await in_daemon_thread(fetch, self._manifest, self._models, self._status)
         weights = next(path for path, file in zip(files, self._manifest.files, strict=True) if file.role == "weights")
         failures = 0
         while True:
@@ -143,25 +113,37 @@ class Supervisor:
             served = await self._serve_once(weights)
             failures = 0 if served >= _SERVICE_SECONDS else failures + 1
             if failures >= _RESTARTS:
-                raise FinalError(f"the engine died {failures} times in a row; its last words are above")
+                raise FinalError(f"the engine died {failures} times in a row; the log has its last words")
             self.admin.restarts.inc()
             await asyncio.sleep(min(2 ** (failures - 1), 30) if failures else 0)
 
     async def _serve_once(self, weights: Path) -> float:
-        """Runs one engine until it dies; the seconds that it was ready."""
+        """Runs one engine until it dies; the seconds that it was ready. Raises FinalError when it can never be."""
         engine = Engine(self._manifest, weights)
         loop = asyncio.get_running_loop()
-        ready = None
         try:
             await engine.start()
-            if await engine.wait_until_loaded(self._session):
-                self.gateway.engine = self.admin.engine = engine.origin
-                self._enter(State.READY)
-                ready = loop.time()
+            if not await engine.wait_until_loaded(self._session):
+                code = await engine.wait()
+                if code > 0:  # it refused; a signal may pass
+                    raise FinalError(f"llama-server can't load {weights.name}: {engine.last_words()}")
+                return 0
+            await self._check_context(engine)
+            self.gateway.engine = self.admin.engine = engine.origin
+            self._enter(State.READY)
+            ready = loop.time()
             await engine.wait()
+            return loop.time() - ready
         finally:
             await engine.stop()
-        return loop.time() - ready if ready else 0
+
+    async def _check_context(self, engine: Engine) -> None:
+        trained = await engine.trained_context(self._session)
+        if self._manifest.context > trained:
+            sentence = (
+                f"context is {self._manifest.context}, and {self._manifest.model} was trained with {trained} tokens"
+            )
+            raise FinalError(sentence)
 
     def _enter(self, state: State) -> None:
         self._status.state = state

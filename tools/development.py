@@ -8,6 +8,7 @@ from tools import local_stack, paths, python_environment
 from tools.lock import alone
 from tools.steps import Problems, say
 
+WORKERS = "2"  # most tests wait for processes of their own
 LEVELS = ("unit", "program", "server", "engine")
 
 
@@ -15,7 +16,17 @@ def test() -> None:
     """Runs the tests that need no cluster. Raises Problems."""
     local_stack.set_up()
     _install()
-    _run("The tests failed.", "python", "-m", "pytest", *(f"tests/{level}" for level in LEVELS))
+    _run(
+        "The tests failed.",
+        "python",
+        "-m",
+        "pytest",
+        "-n",
+        WORKERS,
+        "--dist",
+        "loadfile",
+        *(f"tests/{level}" for level in LEVELS),
+    )
 
 
 def check() -> None:

@@ -24,13 +24,12 @@ def update(*arguments: str, quiet: bool) -> None:
     """Runs an operation that Pulumi shows itself; when `quiet`, only if it fails. Raises Problems."""
     answer = _run(*arguments, "--suppress-outputs", quiet=quiet)
     if answer.returncode:
-        raise Problems(_failed(arguments, f"{answer.stdout}{answer.stderr}" if quiet else "its message is above"))
+        raise Problems(_failed(arguments, f"{answer.stdout}{answer.stderr}" if quiet else "its message is above."))
 
 
 def _failed(arguments: Sequence[str], said: str) -> str:
-    if "invalid YAML" in said:
-        return problem(f"a stack's file in stacks/ is not YAML: {said.splitlines()[-1]}", "mend the file.")
-    return f"`pulumi {' '.join(arguments)}` failed:\n{said}"
+    what = f"`pulumi {' '.join(arguments)}` failed: {said}"
+    return problem(what, "mend what it names; the stack's settings are in stacks/Pulumi.local.yaml.")
 
 
 def write_environment() -> None:

@@ -2,12 +2,14 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,7 @@ class Checkout:
 
     folder: Path
     stack: str = "local"
+    extra: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.port, self.admin_port = ports.free(2)
@@ -47,7 +50,7 @@ class Checkout:
     @property
     def environment(self) -> dict[str, str]:
         """What `. .paddock/env` sets in a shell."""
-        script = f"set -a; . {self.folder}/.paddock/env; env -0"
+        script = f"set -a; . {shlex.quote(str(self.folder))}/.paddock/env; env -0"
         shown = subprocess.run(
             ["bash", "-c", script], capture_output=True, env=self.outside, check=True
         ).stdout.decode()
@@ -57,11 +60,15 @@ class Checkout:
     def outside(self) -> dict[str, str]:
         """The user's environment, with Pulumi settings of their own that must not be used."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
-        return kept | {
-            "PADDOCK_CACHE": str(paths.cache()),
-            "PULUMI_BACKEND_URL": "https://must.not.be.used.invalid",
-            "HOME": str(self.home),
-        }
+        return (
+            kept
+            | self.extra
+            | {
+                "PADDOCK_CACHE": str(paths.cache()),
+                "PULUMI_BACKEND_URL": "https://must.not.be.used.invalid",
+                "HOME": str(self.home),
+            }
+        )
 
     @property
     def home(self) -> Path:
@@ -119,24 +126,34 @@ class Checkout:
     def engines(self) -> list[int]:
         return self._processes(f"llama-server --model {self.folder}/")
 
-    def _processes(self, text: str) -> list[int]:
+    def launchers(self) -> list[int]:
+        return self._processes(f"local_launcher {self.folder}/", "")
+
+    def plugins(self) -> list[int]:
+        """Pulumi's hosts for dynamic providers that work in this folder."""
+        hosts = self._processes("pulumi.dynamic", "")
+        return [pid for pid in hosts if os.path.realpath(f"/proc/{pid}/cwd") == str(self.folder)]
+
+    def _processes(self, text: str, but_not: str = "local_launcher") -> list[int]:
         listed = subprocess.run(["ps", "-wweo", "pid=,stat=,args="], capture_output=True, text=True).stdout
         rows = [line.split(None, 2) for line in listed.splitlines()]
-        return [
-            int(pid)
-            for pid, state, command in rows
-            if text in command and not state.startswith("Z") and "local_launcher" not in command
-        ]
+        matching = [(pid, command) for pid, state, command in rows if text in command and not state.startswith("Z")]
+        return [int(pid) for pid, command in matching if not but_not or but_not not in command]
 
     def wait_for_none(self) -> None:
-        deadline = time.monotonic() + 10
-        while (self.servers() or self.engines()) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert (self.servers(), self.engines()) == ([], [])
+        wait_for(lambda: not self.servers() and not self.engines())
 
     def kill_everything(self) -> None:
         for pid in self._processes(f"{self.folder}/"):
             os.kill(pid, signal.SIGKILL)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Waits until something holds; a slow machine gets its time."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert condition()
 
 
 def copy(folder: Path) -> Checkout:

@@ -11,7 +11,7 @@ import openai
 
 from tests import demo
 from tests.engine import checkout
-from tests.engine.checkout import Checkout
+from tests.engine.checkout import Checkout, wait_for
 
 
 def ask(project: Checkout) -> str | None:
@@ -86,9 +86,7 @@ def test_a_dead_server_is_healed_by_up_without_a_refresh(up: Checkout) -> None:
 def test_a_dead_engine_is_no_change_of_the_stack(up: Checkout) -> None:
     os.kill(up.engines()[0], signal.SIGKILL)
     assert "3 unchanged" in up.pulumi("refresh", "--yes", "--skip-preview")
-    deadline = time.monotonic() + 20
-    while not up.engines() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_for(lambda: bool(up.engines()))
     time.sleep(1)
     assert ask(up) == demo.conversations()[0][1]
 
@@ -162,10 +160,7 @@ def test_the_console_is_a_page(up: Checkout) -> None:
 
 
 def wait_for_server(project: Checkout) -> None:
-    deadline = time.monotonic() + 30
-    while not project.servers() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert project.servers()
+    wait_for(lambda: bool(project.servers()))
     time.sleep(1)
 
 

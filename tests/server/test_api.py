@@ -1,5 +1,6 @@
 """The OpenAI API, through the official client."""
 
+import gzip
 import re
 
 import httpx
@@ -99,4 +100,35 @@ def test_health_and_metrics_are_on_the_admin_port_only(demo_server: Running) -> 
 def test_a_body_that_is_no_json_is_an_error_in_openai_s_shape(demo_server: Running) -> None:
     answer = httpx.post(f"{demo_server.api}/v1/chat/completions", content=b"{")
     assert 400 <= answer.status_code < 600
+    assert "message" in answer.json()["error"]
+
+
+def test_no_foreign_page_may_read_an_answer(demo_server: Running) -> None:
+    foreign = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    for method in ("GET", "OPTIONS"):
+        answer = httpx.request(method, f"{demo_server.api}/v1/models", headers=foreign)
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_a_compressed_body_is_understood(demo_server: Running) -> None:
+    body = gzip.compress(b'{"prompt": "Paddock", "max_tokens": 2}')
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    assert httpx.post(f"{demo_server.api}/v1/completions", content=body, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("PUT", "/v1/chat/completions", 405), ("POST", "/v1/models", 405), ("HEAD", "/x", 404)],
+)
+def test_a_wrong_method_is_an_error_in_openai_s_shape(
+    demo_server: Running, method: str, path: str, status: int
+) -> None:
+    answer = httpx.request(method, demo_server.api + path)
+    assert answer.status_code == status
+    assert method == "HEAD" or "message" in answer.json()["error"]
+
+
+def test_a_body_that_is_too_large_is_an_error_in_openai_s_shape(demo_server: Running) -> None:
+    answer = httpx.post(f"{demo_server.api}/v1/completions", content=b" " * (33 << 20), timeout=30)
+    assert answer.status_code == 413
     assert "message" in answer.json()["error"]

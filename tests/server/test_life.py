@@ -86,6 +86,55 @@ def test_a_final_error_ends_with_exit_1_and_one_sentence(
         assert not list((tmp_path / "models").rglob("*.gguf")), "something unverified was published"
 
 
+def test_a_download_that_breaks_off_is_tried_again_and_never_taken_for_the_file(tmp_path: Path) -> None:
+    """Without size and hash only the host's Content-Length tells that bytes are missing."""
+    content, asked = demo.MODEL.read_bytes(), []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content if len(asked) > 1 else content[:1000])
+
+        def log_message(self, format: str, *_: object) -> None:  # noqa: A002
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        file = {"name": "m.gguf", "url": f"http://127.0.0.1:{listening.server_port}/m.gguf"}
+        with server(tmp_path, demo.manifest(files=[file])) as running:
+            running.wait_for("ready")
+        listening.shutdown()
+    assert len(asked) == 2
+    assert (tmp_path / "models" / "paddock-demo" / "m.gguf").read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///dev/zero", "file:///a%00b", "https://[bad/x", f"https://{'a' * 80}.example/x"]
+)
+def test_a_hostile_address_is_one_sentence_and_leaves_nothing(tmp_path: Path, url: str) -> None:
+    with server(tmp_path, with_file(url=url, size=1000)) as running:
+        assert running.wait() == 1
+        assert "Traceback" not in running.text()
+        assert not [path for path in (tmp_path / "models").rglob("*") if path.is_file()]
+
+
+def test_a_context_above_the_trained_length_is_final(tmp_path: Path) -> None:
+    with server(tmp_path, demo.manifest(context=4096, parallel=1)) as running:
+        assert running.wait() == 1
+        assert "was trained with 2048 tokens" in running.text().splitlines()[-1]
+
+
+def test_a_file_that_is_no_model_is_final_at_once(tmp_path: Path) -> None:
+    (tmp_path / "no.gguf").write_bytes(b"not a model" * 1000)
+    file = {"name": "no.gguf", "url": (tmp_path / "no.gguf").as_uri()}
+    with server(tmp_path, demo.manifest(files=[file])) as running:
+        assert running.wait() == 1
+        assert "can't load no.gguf" in running.text().splitlines()[-1]
+
+
 def test_a_file_that_the_host_does_not_have_is_final(tmp_path: Path, host: str) -> None:
     with server(tmp_path, with_file(url=f"{host}/m.gguf?signature=secret")) as running:
         assert running.wait() == 1
@@ -186,3 +235,37 @@ def test_help_names_every_argument() -> None:
     assert answer.returncode == 0
     for argument in ("--manifest", "--models", "--host", "--port", "--admin-port"):
         assert argument in answer.stdout
+
+
+LONG = {"prompt": "Tell me", "max_tokens": 2000, "ignore_eos": True}
+
+
+def test_an_engine_that_dies_in_an_answer_is_a_502_in_openai_s_shape(tmp_path: Path) -> None:
+    with server(tmp_path, demo.manifest(context=2048, parallel=1)) as running:
+        running.wait_for("ready")
+        [engine] = running.engines()
+        os.kill(engine, signal.SIGSTOP)
+        answers: list[httpx.Response] = []
+        asking = threading.Thread(
+            target=lambda: answers.append(httpx.post(f"{running.api}/v1/completions", json=LONG, timeout=30))
+        )
+        asking.start()
+        time.sleep(0.5)
+        os.kill(engine, signal.SIGKILL)
+        asking.join()
+        assert answers[0].status_code == 502
+        assert "engine" in answers[0].json()["error"]["message"]
+        assert "Traceback" not in running.text()
+
+
+def test_an_engine_that_dies_in_a_stream_ends_it_with_an_error_and_done(tmp_path: Path) -> None:
+    with server(tmp_path, demo.manifest(parallel=1)) as running:
+        running.wait_for("ready")
+        [engine] = running.engines()
+        with httpx.stream("POST", f"{running.api}/v1/completions", json=LONG | {"stream": True}, timeout=30) as answer:
+            lines = answer.iter_lines()
+            next(lines)
+            os.kill(engine, signal.SIGKILL)
+            rest = [line for line in lines if line]
+        assert rest[-1] == "data: [DONE]"
+        assert '"error"' in rest[-2]

@@ -33,15 +33,13 @@ def test_an_empty_configuration_is_the_local_stack_with_its_defaults() -> None:
 
 
 def test_values_are_read_in_their_types() -> None:
-    result, problems = read(
-        port=8081, context=1024, kvCache="q8_0", machine={"cpu": 1.5, "memory": "2Gi"}, limits={"maxTokens": 64}
-    )
+    result, problems = read(port=8081, context=1024, kvCache="q8_0", machine={"cpu": 1.5, "memory": "2Gi"}, use=0.5)
     assert problems == {}
     assert result.port == 8081
     assert result.context == 1024
     assert result.kv_cache == "q8_0"
     assert result.machine == LocalMachine(cpu=1.5, memory="2Gi")
-    assert result.limits.max_tokens == 64
+    assert result.use == 0.5
 
 
 def test_a_model_whose_name_is_a_number_stays_a_name() -> None:
@@ -135,3 +133,23 @@ def test_a_key_that_this_version_would_ignore_is_a_problem() -> None:
 def test_what_contradicts_the_local_stack_is_a_problem(values: dict[str, object], path: str) -> None:
     _, problems = read(**values)
     assert path in problems
+
+
+def test_a_number_that_pulumi_wrote_as_text_inside_an_object_is_a_number() -> None:
+    """`pulumi config set --path paddock:machine.cpu 0.5` writes "0.5"."""
+    result, problems = read(machine={"cpu": "0.5", "memory": "1Gi"}, budget={"perMonth": "12.5"})
+    assert problems == {}
+    assert result.machine == LocalMachine(cpu=0.5, memory="1Gi")
+    assert result.budget and result.budget.per_month == 12.5
+
+
+def test_limits_are_refused_as_long_as_the_server_does_not_hold_them() -> None:
+    _, problems = read(limits={"maxTokens": 5})
+    assert "paddock:limits" in problems
+
+
+def test_a_misspelt_namespace_is_a_problem_and_another_one_is_not() -> None:
+    set_all_config({"padock:port": "8085", "aws:region": "us-east-1"})
+    _, problems = settings.read()
+    assert [problem.path for problem in problems] == ["padock:port"]
+    assert "paddock:port" in problems[0].remedy

@@ -146,3 +146,16 @@ def test_two_commands_at_once_in_one_checkout_are_refused(tmp_path: Path, monkey
         pass
     with alone():
         pass
+
+
+def test_a_damaged_build_in_the_cache_is_compiled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[Path] = []
+    monkeypatch.setattr(paths, "VENV", tmp_path / "venv")
+    monkeypatch.setenv("PADDOCK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'nothing'}:/usr/bin:/bin")
+    monkeypatch.setattr(llama_server.llama_server_build, "build", lambda *arguments: built.append(arguments[-1]))
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    llama_server.cached().parent.mkdir(parents=True)
+    program(llama_server.cached().parent, "llama-server", "exit 1")
+    llama_server.ensure()
+    assert built == [llama_server.cached()]
