@@ -47,11 +47,12 @@ def _dotted(location: Sequence[str | int]) -> str:
     return text
 
 
-def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a group by the names that they have in a stack's file."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
-def _section(field: FieldInfo) -> type[BaseModel] | None:
+def section_of(field: FieldInfo) -> type[BaseModel] | None:
     """The group of keys that a field holds, also where it may be absent or a name instead."""
     pending: list[Any] = [field.annotation]
     while pending:
@@ -66,17 +67,17 @@ def _resolve(location: Sequence[str | int], model: type[BaseModel]) -> FieldInfo
     section: type[BaseModel] | None = model
     field = None
     for part in location:
-        if isinstance(part, int) or section is None or part not in _fields(section):
+        if isinstance(part, int) or section is None or part not in fields_of(section):
             break
-        field = _fields(section)[part]
-        section = _section(field)
+        field = fields_of(section)[part]
+        section = section_of(field)
     return field
 
 
 def _suggestion(location: Sequence[str | int], model: type[BaseModel], namespace: str) -> str:
     parent = _resolve(location[:-1], model) if len(location) > 1 else None
-    section = _section(parent) if parent else model
-    siblings = list(_fields(section)) if section else []
+    section = section_of(parent) if parent else model
+    siblings = list(fields_of(section)) if section else []
     close = difflib.get_close_matches(str(location[-1]), siblings, n=1)
     if not close:
         return f"Remove it; {_REFERENCE}"

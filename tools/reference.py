@@ -8,6 +8,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from components.settings import AVAILABLE, NAMESPACE, Settings
+from components.settings_problems import fields_of, section_of
 from tools import paths
 
 PAGE = paths.ROOT / "docs" / "configuration.md"
@@ -25,26 +26,12 @@ runs the local stack only.
 
 def page() -> str:
     """The reference as Markdown."""
-    top = [(name, field) for name, field in _fields(Settings)]
+    top = list(fields_of(Settings).items())
     parts = [HEAD, _table(top, "")]
     for name, field in top:
-        if section := _section(field):
-            parts += [f"## {NAMESPACE}:{name}\n", _table(list(_fields(section)), f"{name}.")]
+        if section := section_of(field):
+            parts += [f"## {NAMESPACE}:{name}\n", _table(list(fields_of(section).items()), f"{name}.")]
     return "\n".join(parts)
-
-
-def _fields(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
-    return [(field.alias or name, field) for name, field in model.model_fields.items()]
-
-
-def _section(field: FieldInfo) -> type[BaseModel] | None:
-    pending: list[Any] = [field.annotation]
-    while pending:
-        annotation = pending.pop()
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            return annotation
-        pending += get_args(annotation)
-    return None
 
 
 def _table(fields: list[tuple[str, FieldInfo]], prefix: str) -> str:
