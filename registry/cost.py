@@ -41,11 +41,19 @@ def per_1k_tokens(per_hour: float, tokens_per_second: float, use: float = 1.0) -
     return per_hour / 3600 / (tokens_per_second * use) * 1000
 
 
-def burst_surcharge(machine: Machine) -> float:
-    """USD per hour that a burstable machine costs on top when it decodes all the time; 0 for others."""
+def hourly(machine: Machine) -> float:
+    """USD per hour of a machine that decodes all the time: its price and what it bursts."""
+    return machine.price + burst_surcharge(machine)
+
+
+def burst_surcharge(machine: Machine, use: float = 1.0) -> float:
+    """USD per hour that a burstable machine costs on top when it decodes for a share `use` of the time; 0 for others.
+
+    Surplus is what its average use is above the baseline, on every vCPU.
+    """
     if not machine.burst:
         return 0.0
-    return machine.vcpu * (1 - machine.burst.baseline) * machine.burst.surplus
+    return machine.vcpu * max(0.0, use - machine.burst.baseline) * machine.burst.surplus
 
 
 def of(cloud: Cloud, prices: CloudMachines, deployment: Deployment, speed: Throughput, use: float) -> Cost:
@@ -72,8 +80,7 @@ def _items(prices: CloudMachines, deployment: Deployment, use: float) -> dict[st
     gigabytes = replicas * (deployment.claim + deployment.node_disk)
     items = {
         "machines": replicas * price,
-        # Surplus is charged for the share of the time above the baseline, so it grows with use.
-        "burst": replicas * burst_surcharge(machine) * use,
+        "burst": replicas * burst_surcharge(machine, use),
         "disks": gigabytes * services.disk_price / HOURS_PER_MONTH,
         "controlPlane": services.control_plane if deployment.control_plane else 0.0,
         "systemPool": deployment.system.price if deployment.system else 0.0,

@@ -35,7 +35,7 @@ class Document:
 
     def problem(self, place: Place, what: str) -> None:
         """Notes a problem at a place of the content."""
-        dotted = ".".join(str(part) for part in place)
+        dotted = _printable(".".join(str(part) for part in place))
         self.problems.append(f"{self.path}:{self.line(place)}: {f'{dotted}: ' if dotted else ''}{what}")
 
     def line(self, place: Place) -> int:
@@ -67,6 +67,10 @@ class Document:
             raise RegistryError([f"{self.path}:{line}: is not YAML: {error.problem or error.context}"]) from error
         except yaml.YAMLError as error:
             raise RegistryError([f"{self.path}: is not YAML: {str(error).splitlines()[0]}"]) from error
+        except (ValueError, OverflowError) as error:  # a date or a number that is none
+            raise RegistryError(
+                [f"{self.path}: holds a value that can't be read: {str(error).splitlines()[0]}"]
+            ) from error
         except RecursionError as error:
             raise RegistryError([f"{self.path}: is nested too deeply"]) from error
 
@@ -78,7 +82,13 @@ class Document:
             return self._mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
             return [self._plain(item, (*place, index)) for index, item in enumerate(node.value)]
-        return _SCALARS.construct_object(node)
+        try:
+            return _SCALARS.construct_object(node)
+        except (ValueError, OverflowError, yaml.YAMLError) as error:
+            what = str(error).splitlines()[0]
+            raise RegistryError(
+                [f"{self.path}:{self.line(place)}: {_printable(node.value)!r} can't be read: {what}"]
+            ) from error
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -89,6 +99,11 @@ class Document:
             result[key] = self._plain(value_node, (*place, key))
             self._lines[(*place, key)] = key_node.start_mark.line + 1
         return result
+
+
+def _printable(text: object) -> str:
+    """The text without what could move a terminal's cursor, and not longer than a line."""
+    return "".join(char if char.isprintable() else "?" for char in str(text))[:200]
 
 
 def _in_words(kind: str, message: str) -> str:

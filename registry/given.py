@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from registry.records import Context, Count, File, FileName, Model, Number, Record, Stated, Url, Variant
+from registry.records import Context, Count, File, Model, ModelName, Number, Record, Stated, Url, Variant
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_LARGEST = 10**15  # bytes; no model is larger
 _SIZE = re.compile(r"\s*~?\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -19,10 +20,10 @@ class GivenModel(Record):
 
     model_config = Record.model_config | {"alias_generator": None}
 
-    name: FileName
+    name: ModelName
     uri: Url
     size: str | int | float
-    quantization: str
+    quantization: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     context_size: Count
     estimated_tps: Annotated[Number, Field(gt=0)] | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
@@ -36,9 +37,12 @@ def is_given(content: Any) -> bool:
 def bytes_in_words(size: str | float) -> int:
     """The bytes of a size such as "1.1GB", "700 MiB" or 668788096. Raises ValueError."""
     match = _SIZE.fullmatch(str(size))
-    if not match or match[2].upper() not in _UNITS or float(match[1]) <= 0:
+    if isinstance(size, bool) or not match or match[2].upper() not in _UNITS:
         raise ValueError(f"{size!r} is not a size such as 1.1GB")
-    return int(float(match[1]) * _UNITS[match[2].upper()])
+    count = float(match[1]) * _UNITS[match[2].upper()]
+    if not 1 <= count <= _LARGEST:
+        raise ValueError(f"{size!r} is no size of a model")
+    return int(count)
 
 
 def to_model(given: GivenModel) -> Model:

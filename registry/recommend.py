@@ -9,9 +9,6 @@ from registry.sizing import Fit
 from registry.speed import Throughput
 from registry.verdict import Wish
 
-# AVX2 is what makes a K-quant usable on x86: without it the prompt is forty times slower.
-NEEDED_ISA = {"amd64": "avx2", "arm64": "dotprod"}
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -41,12 +38,12 @@ def choice(catalog: Catalog, wish: Wish, cloud: Cloud, name: str) -> Choice:
     rate = speed.throughput(
         wish.name, model, wish.quantization, name, machine, parallel=fit.parallel, measured=catalog.measured
     )
-    return Choice(cloud, name, machine, fit, rate, machine.price + cost.burst_surcharge(machine))
+    return Choice(cloud, name, machine, fit, rate, cost.hourly(machine))
 
 
 def choices(catalog: Catalog, wish: Wish, cloud: Cloud, *, tokens_per_second: float = 0.0) -> list[Choice]:
     """Every machine on which the wish fits and that is as fast as wished, cheapest first."""
-    names = [name for name, machine in catalog.clouds[cloud].machines.items() if is_suitable(machine)]
+    names = [name for name, machine in catalog.clouds[cloud].machines.items() if platforms.is_suitable(machine)]
     found = [choice(catalog, wish, cloud, name) for name in names]
     good = [one for one in found if one.fit.fits and one.speed.tokens_per_second >= tokens_per_second]
     return sorted(good, key=lambda one: (one.per_hour, -one.speed.tokens_per_second))
@@ -60,8 +57,3 @@ def recommended(catalog: Catalog, wish: Wish, cloud: Cloud, *, tokens_per_second
         if given.fit.fits:
             return given
     return next(iter(choices(catalog, wish, cloud, tokens_per_second=tokens_per_second)), None)
-
-
-def is_suitable(machine: Machine) -> bool:
-    """Whether every machine of this type has the instructions that quantized models need, or can be asked for."""
-    return NEEDED_ISA[machine.arch] in machine.isa or machine.min_cpu_platform is not None

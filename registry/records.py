@@ -25,11 +25,13 @@ def _no_boolean(value: object) -> object:
     return value
 
 
-Number = Annotated[float, BeforeValidator(_no_boolean)]
-Count = Annotated[int, BeforeValidator(_no_boolean), Field(gt=0)]
-Price = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0)]  # USD
+Number = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=False)]
+Count = Annotated[int, BeforeValidator(_no_boolean), Field(gt=0, le=10**15)]
+Price = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, le=10**6, allow_inf_nan=False)]  # USD
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$")]
-Url = Annotated[str, Field(pattern=r"^((https|http|file|hf)://\S+|[A-Za-z0-9._/-]+)$")]
+# No user and password: they would be shown wherever the address is.
+Url = Annotated[str, Field(pattern=r"^((https|http|file|hf)://[!-?A-~][!-~]*|[A-Za-z0-9_][A-Za-z0-9._/-]*)$")]
+ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$")]
 
 
 class File(Record):

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from registry import platforms, sizing
+from registry import cost, platforms, sizing
 from registry.catalog import Catalog
 from registry.records import Cloud, Model
 from registry.sizing import Fit
@@ -57,7 +57,8 @@ def changes(catalog: Catalog, wish: Wish, fit: Fit, place: tuple[Cloud, str] | N
     found = [change for change in _smaller(model, wish, fit) if change]
     if place:
         found += _machines(catalog, wish, *place)
-    return sorted(found, key=lambda change: change.extra_per_hour)[:3]
+    # What costs nothing comes before another machine, also before a cheaper one: it changes less.
+    return sorted(found, key=lambda change: (change.extra_per_hour != 0, change.extra_per_hour))[:3]
 
 
 def _smaller(model: Model, wish: Wish, fit: Fit) -> Iterator[Change | None]:
@@ -86,12 +87,16 @@ def _largest_context(context: int, fits: Callable[[int], bool]) -> int | None:
 
 
 def _machines(catalog: Catalog, wish: Wish, cloud: Cloud, machine: str) -> list[Change]:
-    """The three cheapest machines of the same architecture on which the wish fits as it stands."""
+    """The three cheapest machines of the same architecture, and not slower, on which the wish fits as it stands."""
     now = catalog.machine(cloud, machine)
-    machines = catalog.clouds[cloud].machines
-    rows = sorted((other.price, name) for name, other in machines.items() if other.arch == now.arch)
+    others = {
+        name: other
+        for name, other in catalog.clouds[cloud].machines.items()
+        if other.arch == now.arch and other.cores >= now.cores and platforms.is_suitable(other)
+    }
+    rows = sorted((cost.hourly(other), name) for name, other in others.items())
     fitting = ((price, name) for price, name in rows if on_machine(catalog, wish, cloud, name).fits)
     return [
-        Change(f"machine {name} instead of {machine}", price - now.price)
+        Change(f"machine {name} instead of {machine}", price - cost.hourly(now))
         for price, name in itertools.islice(fitting, 3)
     ]

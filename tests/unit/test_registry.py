@@ -285,5 +285,5 @@ def test_slots_give_what_was_measured_and_no_more_than_that(slots: int, factor: 
 def test_machines_without_the_instructions_that_models_need_are_not_recommended() -> None:
     for cloud in CLOUDS:
         for name, machine in OURS.clouds[cloud].machines.items():
-            if recommend.is_suitable(machine):
+            if platforms.is_suitable(machine):
                 assert "avx2" in machine.isa or machine.arch == "arm64" or machine.min_cpu_platform, name
