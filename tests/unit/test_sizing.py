@@ -58,7 +58,7 @@ def test_llama_2_at_4096_fits_a_machine_of_eight_gib_with_one_slot_and_not_with_
 def test_every_term_of_gemma_3_with_its_windows_is_the_hand_s() -> None:
     """A token takes 4096 B in 4 layers that see everything and 22528 B in 22 with a window of 512.
 
-    Each of 2 slots keeps 4096 x 4096 B = 16 MiB, 1024 x 22528 B = 22 MiB, and 3 x 512 x 22528 B = 33 MiB of checkpoints.
+    Each of 2 slots keeps 4096 x 4096 B = 16 MiB, 1024 x 22528 B = 22 MiB, and 3 x 512 x 22528 B = 33 in checkpoints.
     Compute: 512 x (4 x (4 x 1152 + 3.3 x 6912) + 2 x (4096 + 1024)) B = 58.55 MiB: both masks.
     Runtime: 60, 12 + 2 x 0.5 for the engine, (320 + 2 x 16) x 262144 B = 88 MiB for the vocabulary.
     """
