@@ -107,8 +107,9 @@ busy at once. The worst error is **{worst.error:+.1%}** ({worst.name}); `make be
 {where["machine"]}, {where["cpu"]}, {where["date"]}, {where["engine"]};
 [results/memory.json](results/memory.json) holds the raw results.
 
-The models are sparse files: shapes and tensor types are those of the registry's models, and the weights are zeros that lie
-on no disk and are not downloaded. The engine reads, repacks and multiplies them like any others, and its memory depends on
-shapes and types alone, so it is that of the real model; what it answers means nothing, and how fast says nothing. The
-vocabularies are made up, of the real size. A prompt fills a step of {sizing.MICRO_BATCH} tokens or the sliding window, not
-the context: the cache is held in full from the start. Models with recurrent layers are not among the measured."""
+The models are sparse files: shapes and tensor types are those of the registry's models, and the weights are zeros that
+lie on no disk and are not downloaded. The engine reads, repacks and multiplies them like any others, and its memory
+depends on shapes and types alone, so it is that of the real model; its answers and its speed mean nothing.
+The vocabularies are made up, of the real size. The file that is predicted from is the sparse one. A prompt fills a step
+of {sizing.MICRO_BATCH} tokens or the sliding window, not the context: the cache is held in full from the start. Models
+with recurrent layers are not among the measured."""
