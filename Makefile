@@ -4,7 +4,7 @@ export PYTHONDONTWRITEBYTECODE = 1
 unexport PYTHONSAFEPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status setup test check
+.PHONY: help up down status setup test check bench
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -26,3 +26,6 @@ test: ## every test that needs no cluster
 
 check: ## format, lint, check types
 	@$(PYTHON) -m tools check
+
+bench: ## measure the engine's memory against the registry's formula
+	@$(PYTHON) -m tools bench

@@ -29,7 +29,6 @@ def fit(of: Fit) -> dict[str, int]:
     """Memory in MiB, and the requests and tokens that it is for."""
     return {
         "weights": of.weights,
-        "repacked": of.repacked,
         "kvCache": of.kv_cache,
         "compute": of.compute,
         "runtime": of.runtime,

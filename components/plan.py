@@ -183,8 +183,7 @@ def _cost_of_this_machine() -> Cost:
 
 
 def _too_big(known: Catalog, wish: Wish, fit: Fit) -> Problem:
-    terms = f"weights {fit.weights}, repacked copy {fit.repacked}, KV cache {fit.kv_cache}, compute {fit.compute}, "
-    terms += f"runtime {fit.runtime}"
+    terms = f"weights {fit.weights}, KV cache {fit.kv_cache}, compute {fit.compute}, runtime {fit.runtime}"
     what = (
         f"{wish.name} needs {fit.total} MiB ({terms}) with {fit.parallel} x {fit.context} tokens, "
         f"and this machine offers {fit.available}."

@@ -80,7 +80,7 @@ def fit(
         "claimGib": sizing.claim_gib(catalog.model(wish.name).variants[wish.quantization]),
         "changes": [asdict(change) for change in changes],
     }
-    terms = [("weights", result.weights), ("repacked copy", result.repacked), ("KV cache", result.kv_cache)]
+    terms = [("weights", result.weights), ("KV cache", result.kv_cache)]
     terms += [("compute", result.compute), ("runtime", result.runtime), ("total", result.total)]
     terms += [("offered", result.available), ("headroom", result.headroom)]
     verb = "fits" if result.fits else "does not fit"

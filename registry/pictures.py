@@ -13,8 +13,8 @@ from registry.records import CLOUDS
 from registry.verdict import Wish
 
 COLORS = {"aws": "#d97706", "gcp": "#2563eb", "azure": "#059669"}
-TERMS = ("weights", "repacked", "kv_cache", "compute", "runtime")
-TERM_COLORS = ("#2563eb", "#93c5fd", "#d97706", "#a3a3a3", "#525252")
+TERMS = ("weights", "kv_cache", "compute", "runtime")
+TERM_COLORS = ("#2563eb", "#d97706", "#a3a3a3", "#525252")
 STYLE: Any = {"svg.hashsalt": "paddock", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10}
 
 

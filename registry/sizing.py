@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from registry.records import Model, Shape, Variant
+from registry.records import KvGroup, Model, Shape, Variant
 
 MIB = 2**20
 
@@ -16,28 +16,18 @@ PARALLEL_CHOICES = (16, 8, 4, 2, 1)
 # Claims come in steps, because they can grow and never shrink. GiB.
 CLAIM_STEPS = (2, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500)
 
-# Fitted to the peak resident memory of a real llama-server (tools/bench), 2026-11-22, on 2 vCPU of an AMD EPYC.
-# A step of the prompt holds four rows of the embedding and three of the feed-forward width (compute buffer in the log).
-EMBEDDING_ROWS, FEED_FORWARD_ROWS = 4, 3
+# llama-server keeps so many copies of what can't be rolled back, windows and recurrent state, for a slot's next turn
+# (server/engine_command.py tells it so).
+CHECKPOINTS = 3
+
+# Fitted to the peak resident memory of a real llama-server; `make bench` measures how far off they are.
+# A step of the prompt holds four rows of the embedding and 3.3 of the feed-forward width (compute buffer in the log).
+EMBEDDING_ROWS, FEED_FORWARD_ROWS = 4, 3.3
 FEED_FORWARD_RATIO = 4  # of the embedding, where the registry does not say
-# Each slot keeps its logits and the candidates that are sampled from: bytes for each word of the vocabulary.
-SLOT_BYTES_PER_WORD = 32
-ENGINE = 25  # MiB: program, libraries, heap
+LOGIT_BYTES = 16  # for each word and slot: the logits, and the candidates that are sampled from
+ENGINE, ENGINE_PER_SLOT = 12.0, 0.5  # MiB: program, libraries, heap
+WORD_BYTES = 320  # the tokenizer holds each word of the vocabulary as text, in a map, and in its merges
 GATEWAY = 60  # MiB: the Python process beside the engine
-# llama.cpp copies these into the CPU's own layout at load, beside the mapped file: the share of what is no embedding.
-# The rest of a Q4_K_M is Q6_K, which x86 takes as it is; Q8_0 is copied on ARM only.
-REPACKED = {
-    "Q4_0": 1.0,
-    "Q4_K_M": 0.83,
-    "Q4_K_S": 0.95,
-    "IQ4_NL": 1.0,
-    "MXFP4": 0.9,
-    "MXFP4_MOE": 0.9,
-    "Q5_K_M": 0.0,
-    "Q8_0": 0.0,
-}
-# The embedding and the output layer stay as they are: bytes of an element, as Q4_K_M stores them (Q6_K).
-EMBEDDING_BYTES = {"Q4_0": 0.82, "Q4_K_M": 0.82, "MXFP4": 2.0}
 # Without a header nothing is known of the cache. A model without grouped heads is assumed: Llama 2 7B's half a MiB for
 # each token, scaled by the file's size.
 ASSUMED_KV_BYTES, ASSUMED_KV_FILE = 524288, 4081004224
@@ -48,11 +38,10 @@ ASSUMED_SHAPE = Shape(embedding=4096, vocabulary=128256, kv=())
 class Fit:
     """What a server needs and what its machine offers, in MiB; `parallel` requests of `context` tokens each.
 
-    `repacked` is the copy of the weights that llama.cpp makes in the CPU's own layout.
+    `weights` are the files: the engine reads them instead of mapping them, so that they are held once.
     """
 
     weights: int
-    repacked: int
     kv_cache: int
     compute: int
     runtime: int
@@ -63,7 +52,7 @@ class Fit:
 
     @property
     def total(self) -> int:
-        return self.weights + self.repacked + self.kv_cache + self.compute + self.runtime
+        return self.weights + self.kv_cache + self.compute + self.runtime
 
     @property
     def headroom(self) -> int:
@@ -87,11 +76,14 @@ def kv_cache_bytes(shape: Shape, context: int, parallel: int, kv_type: str) -> f
 
     The state of recurrent layers is counted with it.
     """
-    total = 0.0
-    for group in shape.kv:
-        elements = group.layers * group.heads * (group.key_width + group.value_width)
-        total += elements * parallel * _cached_tokens(context, group.window) * BYTES_PER_ELEMENT[kv_type]
-    return total + parallel * shape.state
+    groups = (_token_bytes(group, kv_type) * _cached_tokens(context, group.window) for group in shape.kv)
+    return parallel * (sum(groups) + shape.state)
+
+
+def checkpoint_bytes(shape: Shape, context: int, parallel: int, kv_type: str) -> float:
+    """Bytes of the checkpoints of all slots: each holds the windows and the state, as they were."""
+    windows = (_token_bytes(group, kv_type) * min(context, group.window) for group in shape.kv if group.window)
+    return CHECKPOINTS * parallel * (sum(windows) + shape.state)
 
 
 def claim_gib(variant: Variant) -> int:
@@ -102,15 +94,14 @@ def claim_gib(variant: Variant) -> int:
 
 def _fit(model: Model, quantization: str, context: int, parallel: int, kv_type: str, available: float) -> Fit:
     variant, shape = model.variants[quantization], model.shape or ASSUMED_SHAPE
-    kv_cache = kv_cache_bytes(shape, context, parallel, kv_type)
+    kv_cache = kv_cache_bytes(shape, context, parallel, kv_type) + checkpoint_bytes(shape, context, parallel, kv_type)
     if model.shape is None:
         kv_cache = _assumed_kv_bytes(variant, kv_type) * context * parallel
     return Fit(
         weights=_mebibytes(variant.size),
-        repacked=_mebibytes(repacked_bytes(variant.size, shape, quantization)),
         kv_cache=_mebibytes(kv_cache),
         compute=_mebibytes(_compute_bytes(shape, context)),
-        runtime=ENGINE + GATEWAY + _mebibytes(parallel * shape.vocabulary * SLOT_BYTES_PER_WORD),
+        runtime=GATEWAY + _mebibytes(_engine_bytes(shape, parallel)),
         available=int(available),
         parallel=parallel,
         context=context,
@@ -118,20 +109,23 @@ def _fit(model: Model, quantization: str, context: int, parallel: int, kv_type: 
     )
 
 
-def repacked_bytes(size: float, shape: Shape, quantization: str) -> float:
-    """Bytes of the copy in the CPU's own layout. Rows that are no multiple of 256 have no K-quants, and no copy."""
-    share = REPACKED.get(quantization, REPACKED["Q4_K_M"])
-    if quantization.endswith(("_K_M", "_K_S")) and shape.embedding % 256:
-        share = 0.0
-    embedding = shape.embedding * shape.vocabulary * EMBEDDING_BYTES.get(quantization, 0.0)
-    return max(0.0, size - embedding) * share
-
-
 def _compute_bytes(shape: Shape, context: int) -> float:
+    """Bytes of one step of the prompt: its rows, and which cached tokens each of its tokens sees."""
     feed_forward = shape.feed_forward or FEED_FORWARD_RATIO * shape.embedding
     row = EMBEDDING_ROWS * shape.embedding + FEED_FORWARD_ROWS * feed_forward
-    mask = 2 * context
-    return MICRO_BATCH * (4 * row + mask)
+    masks = sum(_cached_tokens(context, window) for window in {None, *(group.window for group in shape.kv)})
+    return MICRO_BATCH * (4 * row + 2 * masks)
+
+
+def _engine_bytes(shape: Shape, parallel: int) -> float:
+    """Bytes of the engine beside weights, cache and computation."""
+    engine = (ENGINE + ENGINE_PER_SLOT * parallel) * MIB
+    return engine + (WORD_BYTES + LOGIT_BYTES * parallel) * shape.vocabulary
+
+
+def _token_bytes(group: KvGroup, kv_type: str) -> float:
+    """Bytes that one token takes in all layers of a group."""
+    return group.layers * group.heads * (group.key_width + group.value_width) * BYTES_PER_ELEMENT[kv_type]
 
 
 def _cached_tokens(context: int, window: int | None) -> int:

@@ -13,6 +13,7 @@ COMMANDS = {
     "status": local_stack.status,
     "test": development.test,
     "check": development.check,
+    "bench": development.bench,
 }
 
 

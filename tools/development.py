@@ -1,4 +1,4 @@
-"""`make test` and `make check`."""
+"""`make test`, `make check` and `make bench`."""
 
 import os
 import subprocess
@@ -40,6 +40,13 @@ def check() -> None:
     for page in ("tools.reference", "registry.page"):
         _run("A generated page is not current.", "python", "-m", page, *check_only)
     say("Formatted, linted and type-checked.")
+
+
+def bench() -> None:
+    """Measures the engine's memory against the registry's formula. Raises Problems."""
+    local_stack.set_up()
+    _install()
+    _run("The benchmark failed.", "python", "-m", "tools.bench", "memory")
 
 
 @alone()

@@ -51,7 +51,7 @@ def test_every_output_is_known_at_preview(preview: bool) -> None:
     assert recording.outputs["machine"]
     assert recording.outputs["log"].endswith("/.paddock/local/test-local/server.log")
     fit = recording.outputs["fit"]
-    terms = ("weights", "repacked", "kvCache", "compute", "runtime")
+    terms = ("weights", "kvCache", "compute", "runtime")
     assert fit["total"] == sum(fit[term] for term in terms) <= fit["available"]
     assert (fit["parallel"], fit["context"]) == (16, 2048)
     assert recording.outputs["cost"]["perHour"] == 0

@@ -222,7 +222,7 @@ def test_no_node_offers_more_than_its_machine(cloud: str) -> None:
 
 
 def test_a_given_machine_that_can_not_hold_the_model_is_refused_with_the_three_nearest_changes() -> None:
-    wish = Wish(name="llama2-7b-chat", quantization="Q4_K_M", context=4096, parallel=4)
+    wish = Wish(name="llama2-7b-chat", quantization="Q4_K_M", context=4096, parallel=8)
     fit = verdict.on_machine(OURS, wish, "aws", "m7g.xlarge")
     assert not fit.fits
     changes = verdict.changes(OURS, wish, fit, ("aws", "m7g.xlarge"))
@@ -232,14 +232,14 @@ def test_a_given_machine_that_can_not_hold_the_model_is_refused_with_the_three_n
 
 
 def test_every_named_change_makes_it_fit() -> None:
-    wish = Wish(name="phi-3-mini", quantization="Q4_K_M", parallel=2)
+    wish = Wish(name="phi-3-mini", quantization="Q4_K_M", parallel=4)
     fit = verdict.on_machine(OURS, wish, "aws", "t3.large")
     words = [change.words for change in verdict.changes(OURS, wish, fit, ("aws", "t3.large"))]
     assert words
     for word in words:
         kind, value = word.split()[:2]
         changed = {"parallel": {"parallel": int(value) if value.isdigit() else 1}, "context": {"context": value}}
-        fields = {"name": wish.name, "quantization": "Q4_K_M", "parallel": 2} | changed.get(kind, {})
+        fields = {"name": wish.name, "quantization": "Q4_K_M", "parallel": 4} | changed.get(kind, {})
         if kind == "context":
             fields["context"] = int(value)
         if kind == "kvCache":

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from registry import catalog, sizing
 from registry.records import Context, File, KvGroup, Model, Shape, Variant
+from server import engine_command
 from tests import demo
 
 DEMO = catalog.ours().model("paddock-demo")
@@ -35,13 +36,51 @@ def test_the_caches_of_the_first_models_are_those_of_the_facts(name: str, mebiby
     assert fit(model, context=model.context.trained, parallel=1).kv_cache == mebibytes
 
 
-def test_llama_2_at_4096_never_fits_eight_gib_and_2048_or_q8_0_leave_it_nearer() -> None:
-    """The hand's figure: 3892 MiB of weights + 2048 of cache are more than 6584 less the repacked copy."""
+def test_every_term_of_llama_2_at_4096_is_the_hand_s() -> None:
+    """Weights 4081004224 B, held once. Compute: 512 x (4 x (4 x 4096 + 3.3 x 11008) + 2 x 4096) B = 106.95 MiB.
+
+    Runtime: 60 for the gateway, 12.5 for the engine and its slot, (320 + 16) x 32000 B = 10.25 MiB for the vocabulary.
+    """
+    one = fit(catalog.ours().model("llama2-7b-chat"), context=4096, parallel=1)
+    assert (one.weights, one.kv_cache, one.compute, one.runtime, one.total) == (3892, 2048, 107, 83, 6130)
+
+
+def test_llama_2_at_4096_fits_a_machine_of_eight_gib_with_one_slot_and_not_with_two() -> None:
+    """6584 MiB are what pods can have of 8 GiB."""
     model = catalog.ours().model("llama2-7b-chat")
-    whole = fit(model, context=4096, parallel=1, available=6584)
-    assert (whole.weights, whole.kv_cache, whole.fits) == (3892, 2048, False)
+    assert fit(model, context=4096, parallel=1, available=6584).fits
+    assert not fit(model, context=4096, parallel=2, available=6584).fits
+    assert fit(model, context=4096, parallel=None, available=6584).parallel == 1
     assert fit(model, context=2048, parallel=1).kv_cache == 1024
     assert fit(model, context=4096, parallel=1, kv_type="q8_0").kv_cache == 1088
+
+
+def test_every_term_of_gemma_3_with_its_windows_is_the_hand_s() -> None:
+    """A token takes 4096 B in 4 layers that see everything and 22528 B in 22 with a window of 512.
+
+    Each of 2 slots keeps 4096 x 4096 B = 16 MiB, 1024 x 22528 B = 22 MiB, and 3 x 512 x 22528 B = 33 in checkpoints.
+    Compute: 512 x (4 x (4 x 1152 + 3.3 x 6912) + 2 x (4096 + 1024)) B = 58.55 MiB: both masks.
+    Runtime: 60, 12 + 2 x 0.5 for the engine, (320 + 2 x 16) x 262144 B = 88 MiB for the vocabulary.
+    """
+    one = fit(catalog.ours().model("gemma-3-1b-it"), context=4096, parallel=2)
+    assert (one.weights, one.kv_cache, one.compute, one.runtime) == (769, 142, 59, 161)
+
+
+def test_the_state_of_recurrent_layers_is_kept_once_and_in_every_checkpoint() -> None:
+    """19 MiB of state, four times, beside 4096 x 12288 B = 48 MiB of cache."""
+    assert fit(catalog.ours().model("qwen3.5-0.8b"), context=4096, parallel=1).kv_cache == 4 * 19 + 48
+
+
+def test_a_window_that_is_not_full_makes_smaller_checkpoints() -> None:
+    shape = catalog.ours().model("gemma-3-1b-it").shape
+    assert shape
+    assert sizing.checkpoint_bytes(shape, 256, 1, "f16") == 3 * 256 * 22528
+    assert sizing.checkpoint_bytes(shape, 4096, 1, "f16") == 3 * 512 * 22528
+    assert sizing.checkpoint_bytes(shape, 4096, 5, "q8_0") == 5 * 3 * 512 * 22528 / 2 * 34 / 32
+
+
+def test_the_checkpoints_are_as_many_as_the_engine_is_told() -> None:
+    assert sizing.CHECKPOINTS == engine_command.CHECKPOINTS
 
 
 def test_a_sliding_window_keeps_its_window_and_a_step_of_the_prompt() -> None:
@@ -99,7 +138,7 @@ def test_more_context_or_slots_never_need_less(name: str, context: int, parallel
     more_slots = fit(model, context=context, parallel=parallel + 1, kv_type=kv_type)
     assert one.total <= more_tokens.total
     assert one.total <= more_slots.total
-    assert one.total == one.weights + one.repacked + one.kv_cache + one.compute + one.runtime
+    assert one.total == one.weights + one.kv_cache + one.compute + one.runtime
     assert fit(model, context=context, parallel=parallel, kv_type="q8_0").total <= one.total
 
 

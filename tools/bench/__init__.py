@@ -1,0 +1,1 @@
+"""Benchmarks of the real engine: `make bench`, or `python -m tools.bench memory [--quick]`."""
