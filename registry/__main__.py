@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -20,7 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit code 0; 1 for a no (it does not fit, a file is wrong); 2 for a question that can't be answered."""
     options = _parser().parse_args(arguments)
     try:
-        known = catalog.with_team(options.registry) if options.registry else catalog.ours()
+        is_new = options.command == "add" and options.registry and not options.registry.exists()
+        known = catalog.with_team(options.registry) if options.registry and not is_new else catalog.ours()
         for warning in known.warnings:
             print(f"warning: {warning}", file=sys.stderr)
         document, text, good = _answer(known, options)
@@ -119,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--memory", type=_memory, help="memory instead of a machine, such as 8Gi")
     command = commands_.add_parser("recommend", parents=[common, wish], help="which machine to take")
     command.add_argument("--cloud", choices=CLOUDS, required=True)
-    command.add_argument("--tokens-per-second", type=float, default=0.0, help="what one stream must reach")
+    command.add_argument("--tokens-per-second", type=_rate, default=0.0, help="what one stream must reach")
     command.add_argument("--count", type=_count, default=8, help="machines to list (default: %(default)s)")
     command = commands_.add_parser("add", parents=[common, host], help="an entry for a file, from its header")
     command.add_argument("url", help="https://..., hf://repository/file@revision")
@@ -129,9 +131,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+    if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not 0 < rate < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return rate
 
 
 def _memory(text: str) -> float:
@@ -144,8 +156,8 @@ def _memory(text: str) -> float:
 def _token(text: str) -> str:
     try:
         return Path(text).read_text().strip()
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"{text} can't be read: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise argparse.ArgumentTypeError(f"{text} can't be read as text") from error
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,9 +12,13 @@ from pydantic import ValidationError
 
 from registry import given
 from registry.documents import Document, Place, RegistryError
-from registry.records import CLOUDS, HERE, Cloud, CloudMachines, Level, Machine, Measurement, Model
+from registry.records import CLOUDS, HERE, MODEL_NAME, Cloud, CloudMachines, Level, Machine, Measurement, Model
 
+_PRICES = frozenset({"price", "spot", "burst"})
 _TEAM_FIELDS = ("model", "models", "machines", "measured")
+_HUB = re.compile(
+    r"(?:https://huggingface\.co/|hf://)?(?P<repository>[\w.-]+/[\w.-]+)/(?:(?:resolve|blob)/[^/]+/)?(?P<file>[^/@]+)(?:@.+)?"
+)
 _HOW_TO_PIN = "pin it: `python -m registry add {url}` writes size and sha256"
 
 
@@ -60,8 +65,10 @@ class Catalog:
 
     def replacement(self, url: str) -> str | None:
         """The name of the model whose file is at `url` now: the file itself, or one that the address led to once."""
+        wanted = _place(url)
         for name, model in self.models.items():
-            if url in model.replaces or any(url == file.url for v in model.variants.values() for file in v.files):
+            files = [file.url for variant in model.variants.values() for file in variant.files]
+            if wanted in map(_place, [*model.replaces, *files]):
                 return name
         return None
 
@@ -94,14 +101,13 @@ def with_team(path: Path) -> Catalog:
         document.typed(Measurement, entry, ("measured", index))
         for index, entry in enumerate(_items(document, "measured"))
     ]
+    known = Catalog(base.models | models, base.levels, clouds, tuple(one for one in measured if one))
+    for index, one in enumerate(measured):
+        if one and (said := _unknown_in(one, known)):
+            document.problem(("measured", index), said)
     _raise(document)
-    return Catalog(
-        base.models | models,
-        base.levels,
-        clouds,
-        tuple(one for one in measured if one),
-        (*warnings, *_unpinned(models)),
-    )
+    shadowed = [f"{name}: the team's file replaces the registry's own entry" for name in models if name in base.models]
+    return replace(known, warnings=(*warnings, *shadowed, *_unpinned(models)))
 
 
 def entry(content: Any, base: Catalog) -> tuple[str, Model, list[str]]:
@@ -111,14 +117,48 @@ def entry(content: Any, base: Catalog) -> tuple[str, Model, list[str]]:
     """
     if not given.is_given(content):
         fields = dict(content)
-        return str(fields.pop("name", "model")), Model.model_validate(fields), []
+        name = str(fields.pop("name", "model"))
+        if not MODEL_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a model: letters, digits, and . _ + - within")
+        return name, Model.model_validate(fields), []
     block = given.GivenModel.model_validate(content)
     name = base.replacement(block.uri)
-    if name and block.uri in base.models[name].replaces:
-        model = base.models[name]
-        url = model.variants[model.default].files[0].url
-        return block.name, model, [f"{block.name}: {block.uri} is dead; {url} is used instead"]
-    return block.name, given.to_model(block), []
+    if name is None:
+        return block.name, given.to_model(block), []
+    return block.name, *_as_asked(block, name, base.models[name])
+
+
+def _as_asked(block: given.GivenModel, name: str, model: Model) -> tuple[Model, list[str]]:
+    """Our entry for the file that a block names, with the context that it asks for; what is said of it."""
+    url = model.variants[model.default].files[0].url
+    said = [f"{block.name}: {name} of the registry is used, which pins {url}"]
+    if _place(block.uri) in map(_place, model.replaces):
+        said = [f"{block.name}: {block.uri} is dead; {url} is used instead"]
+    if block.quantization != model.default:
+        raise ValueError(f"quantization is {block.quantization}, and the file is {model.default}")
+    if block.context_size > model.context.trained:
+        raise ValueError(
+            f"context_size is {block.context_size}; {name} was trained with {model.context.trained} tokens"
+        )
+    context = model.context.model_copy(update={"default": block.context_size})
+    return model.model_copy(update={"context": context}), said
+
+
+def _place(url: str) -> str:
+    """A file of the hub, however its address is written: repository/file, in lower case; else the address."""
+    match = _HUB.fullmatch(url.partition("?")[0])
+    return f"{match['repository']}/{match['file']}".lower() if match else url
+
+
+def _unknown_in(one: Measurement, known: Catalog) -> str | None:
+    """What a measurement names that nobody knows: it would never be used."""
+    if one.model not in known.models:
+        return f"{one.model!r} is not a model of the registry"
+    if one.quantization not in known.models[one.model].variants:
+        return f"{one.model} has no {one.quantization}"
+    if not any(one.machine in prices.machines for prices in known.clouds.values()):
+        return f"{one.machine!r} is not a machine of the registry"
+    return None
 
 
 def _team_models(document: Document, base: Catalog) -> tuple[dict[str, Model], list[str]]:
@@ -150,8 +190,11 @@ def _team_entries(document: Document) -> list[tuple[Place, Any]]:
     if "model" in content:
         found.append((("model",), content["model"]))
     models = content.get("models") or {}
+    if not isinstance(models, dict | list):
+        document.problem(("models",), "must be names with their entries, or a list of blocks")
+        models = {}
     if isinstance(models, dict):
-        found += [(("models", name), {"name": name, **block}) for name, block in models.items() if _is_object(block)]
+        found += [(("models", name), {**block, "name": name}) for name, block in models.items() if _is_object(block)]
         bad = [name for name, block in models.items() if not _is_object(block)]
     else:
         found += [(("models", index), block) for index, block in enumerate(models)]
@@ -168,19 +211,31 @@ def _team_machines(document: Document, base: Catalog) -> dict[Cloud, CloudMachin
     """Our machines with the team's over them: a known machine is changed field by field, a new one must be whole."""
     clouds = dict(base.clouds)
     content = document.content.get("machines") or {}
-    for cloud, machines in content.items() if _is_object(content) else ():
+    if not _is_object(content):
+        document.problem(("machines",), "must be clouds with their machines")
+        content = {}
+    for cloud, machines in content.items():
         if cloud not in CLOUDS:
             document.problem(("machines", cloud), f"is not a cloud; there are {', '.join(CLOUDS)}")
             continue
+        if not _is_object(machines):
+            document.problem(("machines", cloud), "must be machine types by their names")
+            continue
         merged = dict(clouds[cloud].machines)
-        for name, fields in machines.items() if _is_object(machines) else ():
+        for name, fields in machines.items():
             place = ("machines", cloud, name)
             if not _is_object(fields):
                 document.problem(place, "must be an object")
                 continue
-            if "price" in fields and "priceDate" not in fields:
+            if _PRICES & fields.keys() and not fields.get("priceDate"):
                 document.problem(place, "has a price without priceDate; write the day on which it held")
+            other = next((one for one in CLOUDS if one != cloud and name in base.clouds[one].machines), None)
+            if other and name not in merged:
+                document.problem(place, f"is a machine of {other}, not of {cloud}")
+                continue
             known = merged[name].model_dump(by_alias=True, exclude_none=True) if name in merged else {}
+            if {"memory", "vcpu"} & fields.keys():
+                known.pop("allocatable", None)  # it was read for the machine as it was
             machine = document.typed(Machine, known | fields, place)
             if machine:
                 merged[name] = machine

@@ -1,5 +1,6 @@
 """What the registry and the sizing need to know of a model, from the header of its GGUF file."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from registry.gguf_types import FILE_TYPES, GUESSED, POOLING_TYPES
 
 __all__ = ["Description", "KvGroup", "describe"]
 
+# llama.cpp's tensors that hold one matrix for each expert (src/llama-arch.cpp).
+_EXPERTS = re.compile(r"\.ffn_(?:gate|up|down|gate_up)_exps\.")
 _TOKENS = "tokenizer.ggml.tokens"
 
 
@@ -21,6 +24,7 @@ class Description:
 
     `kv_groups` are the layers that hold a cache; `state_bytes` is what a request keeps beside it, in recurrent layers.
     `heads` and `feed_forward` are the most of any layer. `shares` is each tensor type's part of `weights`, 0 to 1.
+    `expert_parameters` are the weights of all experts together.
     `parameters`, `weights` and `shares` are of this file, which is one of `shards`.
     """
 
@@ -41,6 +45,7 @@ class Description:
     state_bytes: int
     experts: int
     experts_used: int
+    expert_parameters: int
     vocabulary: int
     chat_template: bool
     tokenizer: str | None
@@ -70,6 +75,7 @@ def describe(header: Header) -> Description:
         state_bytes=state_bytes(fields),
         experts=fields.integer("expert_count", 0),
         experts_used=max(fields.per_layer("expert_used_count", none)),
+        expert_parameters=sum(tensor.elements for tensor in header.tensors if _EXPERTS.search(tensor.name)),
         vocabulary=header.array_lengths.get(_TOKENS) or fields.integer("vocab_size", 0),
         chat_template=fields.text("tokenizer.chat_template") is not None,
         tokenizer=fields.text("tokenizer.ggml.model"),

@@ -1,6 +1,7 @@
 """The registry's data, typed: models with their variants and files, machines with their prices, measured speeds."""
 
 import datetime
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -31,7 +32,8 @@ Price = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, le=10**6, all
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$")]
 # No user and password: they would be shown wherever the address is.
 Url = Annotated[str, Field(pattern=r"^((https|http|file|hf)://[!-?A-~][!-~]*|[A-Za-z0-9_][A-Za-z0-9._/-]*)$")]
-ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$")]
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")  # also a folder's name
+ModelName = Annotated[str, Field(pattern=f"^{MODEL_NAME.pattern}$")]
 
 
 class File(Record):

@@ -8,18 +8,21 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import yaml
+from pydantic import ValidationError
 
+from registry import team_file
 from registry.catalog import Catalog
-from registry.documents import RegistryError
 from registry.gguf import GgufError, read_header
 from registry.gguf_description import Description, describe
 from registry.hosts import HostError, Remote, ranged_reader, resolve
-from registry.records import File, Model
+from registry.records import MODEL_NAME, File, Model
 from registry.text import table
 
 DEFAULT_CONTEXT = 4096
 AT_ONCE = 8  # hosts asked at the same time by `check`
 _QUANTIZATION = re.compile(r"[-.](I?Q\d\w*|MXFP4|BF16|F16|F32)$", re.IGNORECASE)
+_LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,60}")
+_MOST_SHARDS = 100
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf)")
 
 
@@ -28,21 +31,31 @@ def add(url: str, name: str | None, target: Path | None, token: str | None) -> t
 
     All shards of a set are one variant. Raises HostError, RegistryError, ValueError.
     """
+    if name is not None and not MODEL_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name: letters, digits, and . _ + - within")
     remotes = [resolve(one, token) for one in _shards(url)]
+    lost = next((remote.shown for remote in remotes if remote.shown != remote.url), None)
+    if lost:
+        raise ValueError(f"{lost} is not whole without its query, which a registry does not hold; name a plain address")
     try:
         description = describe(read_header(ranged_reader(remotes[0], token), remotes[0].size))
     except GgufError as error:
         raise ValueError(f"{remotes[0].shown}: {error}") from error
+    if description.shards != len(remotes):
+        raise ValueError(f"{remotes[0].shown} is one of {description.shards} files, and its name says {len(remotes)}")
     chosen = name or _name(remotes[0])
     entry = _entry(description, remotes)
-    Model.model_validate(entry)
+    try:
+        Model.model_validate(entry)
+    except ValidationError as error:
+        raise ValueError(f"{remotes[0].shown}: {_in_words(error)}; write the entry by hand") from error
     document = {"models": {chosen: entry}}
     text = yaml.safe_dump(document, sort_keys=False, width=1000)
     unpinned = [remote.shown for remote in remotes if not remote.sha256]
     notes = [f"# {shown}: its host tells no sha256; the first boot's own is kept and enforced" for shown in unpinned]
     if target is None:
         return document, "\n".join([*notes, text])
-    _append(target, chosen, entry)
+    team_file.append(target, chosen, entry)
     return document, f"{chosen} is in {target}."
 
 
@@ -72,8 +85,8 @@ def _compared(file: File, token: str | None) -> str:
         return str(error)
     if file.size is not None and remote.size != file.size:
         return f"has {remote.size} bytes instead of {file.size}"
-    if file.sha256 and remote.sha256 and remote.sha256 != file.sha256:
-        return f"has sha256 {remote.sha256} instead of {file.sha256}"
+    if file.sha256 and remote.sha256 != file.sha256:
+        return f"has sha256 {remote.sha256} instead of {file.sha256}" if remote.sha256 else "its host tells no sha256"
     return "ok"
 
 
@@ -83,6 +96,8 @@ def _shards(url: str) -> Iterator[str]:
     if not shard:
         yield url
         return
+    if not 1 <= int(shard[1]) <= int(shard[2]) <= _MOST_SHARDS:
+        raise ValueError(f"{shard[0]!r} is no part of a set of 1 to {_MOST_SHARDS} files")
     for number in range(1, int(shard[2]) + 1):
         yield f"{url[: shard.start()]}-{number:05}-of-{shard[2]}{url[shard.end() :]}"
 
@@ -96,9 +111,9 @@ def _entry(description: Description, remotes: list[Remote]) -> dict[str, Any]:
     }
     return {
         "task": "embedding" if description.pooling in ("mean", "cls", "last") else _task(description),
-        "license": description.license or "unknown",
+        "license": description.license if _LICENSE.fullmatch(description.license or "") else "unknown",
         "context": {"default": min(description.context, DEFAULT_CONTEXT), "trained": description.context},
-        **({"parameters": description.parameters} if description.shards == 1 else {}),
+        **_parameters(description),
         "shape": {
             "embedding": description.embedding,
             **({"feedForward": description.feed_forward} if description.feed_forward else {}),
@@ -110,6 +125,23 @@ def _entry(description: Description, remotes: list[Remote]) -> dict[str, Any]:
         "variants": {quantization: variant},
         **({} if description.chat_template else {"unverified": ["the file holds no chat template; set chatTemplate"]}),
     }
+
+
+def _parameters(description: Description) -> dict[str, int]:
+    """The weights, and of a mixture of experts those that a token reads: all but the experts that are not asked."""
+    if description.shards != 1:
+        return {}
+    counts = {"parameters": description.parameters}
+    if description.experts and description.experts_used:
+        idle = description.expert_parameters * (1 - description.experts_used / description.experts)
+        counts["activeParameters"] = max(1, round(description.parameters - idle))
+    return counts
+
+
+def _in_words(error: ValidationError) -> str:
+    """What the header lacks, without pydantic's own page."""
+    problems = error.errors(include_url=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, details['loc']))}: {details['msg']}" for details in problems)
 
 
 def _task(description: Description) -> str:
@@ -145,23 +177,3 @@ def _file_name(remote: Remote) -> str:
 def _name(remote: Remote) -> str:
     stem = _SHARD.sub("", _file_name(remote)).removesuffix(".gguf")
     return _QUANTIZATION.sub("", stem).lower()
-
-
-def _append(target: Path, name: str, entry: dict[str, Any]) -> None:
-    """Adds an entry to a team's file, and leaves every other line of it as it is."""
-    text = target.read_text() if target.exists() else ""
-    content = yaml.safe_load(text) or {}
-    models = content.get("models") if isinstance(content, dict) else None
-    if isinstance(models, dict) and name in models:
-        raise RegistryError([f"{target}: models.{name} is there already; choose another with --name"])
-    if models is not None and (not isinstance(models, dict) or not re.search(r"^models:[ \t]*$", text, re.MULTILINE)):
-        raise RegistryError([f"{target}: models is not a block of names; add what is shown without --registry by hand"])
-    block = "".join(f"  {line}\n" for line in yaml.safe_dump({name: entry}, sort_keys=False, width=1000).splitlines())
-    if models is None:
-        separator = "\n" if text and not text.endswith("\n") else ""
-        new = f"{text}{separator}models:\n{block}"
-    else:
-        new = re.sub(r"^models:[ \t]*\n", lambda found: found[0] + block, text, count=1, flags=re.MULTILINE)
-    partial = target.with_name(f".{target.name}.partial")
-    partial.write_text(new)
-    partial.replace(target)
