@@ -62,12 +62,12 @@ class Place:
         return process if process.is_alive else None
 
 
-def start(place: Place, inputs: dict[str, Any]) -> Process:
+def start(place: Place, inputs: dict[str, Any], known: Process | None = None) -> Process:
     """Starts the server, after stopping one that the stack has already, and waits until it is ready.
 
     Raises StartFailed; then nothing runs.
     """
-    stop(place, inputs)
+    stop(place, inputs, known)
     place.folder.mkdir(parents=True, exist_ok=True)
     place.manifest.write_text(json.dumps(_whole(inputs["manifest"]), indent=2))
     if place.log.exists():
@@ -99,11 +99,10 @@ def start(place: Place, inputs: dict[str, Any]) -> Process:
     return process
 
 
-def stop(place: Place, inputs: dict[str, Any]) -> None:
-    """Stops the stack's server when one runs, after it has drained."""
-    process = place.running()
-    if process:
-        drain = inputs["manifest"].get("drainSeconds", 0) if "manifest" in inputs else 0
+def stop(place: Place, inputs: dict[str, Any], known: Process | None = None) -> None:
+    """Stops the stack's server when one runs, after it has drained: the recorded one, and one `known` otherwise."""
+    drain = inputs["manifest"].get("drainSeconds", 0) if "manifest" in inputs else 0
+    for process in filter(None, {place.running(), known}):
         process.stop(float(drain) + _KILL_MARGIN_SECONDS)
     place.record.unlink(missing_ok=True)
 

@@ -39,19 +39,19 @@ class LocalServerProvider(dynamic.ResourceProvider):
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         return dynamic.CreateResult(id_=props["stack"], outs=_started(props))
 
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
-        return dynamic.UpdateResult(outs=_started(news))
+    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
+        return dynamic.UpdateResult(outs=_started(news, _process(olds)))
 
     def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
         return dynamic.ReadResult(id_, props) if _process(props).is_alive else dynamic.ReadResult("", {})
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
-        local_lifecycle.stop(Place(props["stack"]), props)
+        local_lifecycle.stop(Place(props["stack"]), props, _process(props))
 
 
-def _started(inputs: dict[str, Any]) -> dict[str, Any]:
+def _started(inputs: dict[str, Any], known: Process | None = None) -> dict[str, Any]:
     place = Place(inputs["stack"])
-    process = local_lifecycle.start(place, inputs)
+    process = local_lifecycle.start(place, inputs, known)
     return {
         **{name: inputs.get(name) for name in _INPUTS},
         "pid": process.pid,

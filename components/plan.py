@@ -3,6 +3,7 @@
 Pure but for reading the team's registry file and this machine's size.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from components.problems import Problem
 from components.settings import NAMESPACE, Settings
 from components.settings_problems import problems_of
 from components.settings_sections import LocalMachine
-from registry import catalog, given, speed, verdict
+from registry import catalog, entries, given, overlay, pinning, speed, verdict
 from registry.catalog import Catalog, UnknownName
 from registry.cost import Cost
 from registry.documents import RegistryError
@@ -61,7 +62,7 @@ def make(settings: Settings, root: Path) -> tuple[Plan | None, list[Problem]]:
         kv_type=settings.kv_cache,
     )
     fit = verdict.in_memory(known, wish, _memory(settings))
-    throughput = speed.on_processors(model, quantization, local_machine.processors(), parallel=fit.parallel)
+    throughput = speed.on_processors(model, quantization, _threads(settings), parallel=fit.parallel)
     plan = Plan(
         name=name,
         model=model,
@@ -80,10 +81,14 @@ def processors(settings: Settings) -> float | None:
     return _machine(settings).cpu
 
 
+def _threads(settings: Settings) -> int:
+    return math.ceil(_machine(settings).cpu or local_machine.processors())
+
+
 def _registry(settings: Settings, root: Path) -> tuple[Catalog | None, str | None, list[Problem]]:
     """The registry with the team's file and the stack's own model in it, and the name of the model to run."""
     try:
-        known = catalog.with_team(root / settings.registry) if settings.registry else catalog.ours()
+        known = overlay.with_team(root / settings.registry) if settings.registry else catalog.ours()
     except RegistryError as error:
         remedy = "Mend the file, or remove it: pulumi config rm paddock:registry"
         return None, None, [Problem("paddock:registry", problem, remedy) for problem in error.problems]
@@ -101,7 +106,7 @@ def _registry(settings: Settings, root: Path) -> tuple[Catalog | None, str | Non
 def _with_block(known: Catalog, block: Mapping[str, object]) -> tuple[Catalog | None, str | None, list[Problem]]:
     kind = given.GivenModel if given.is_given(block) else Model
     try:
-        name, model, said = catalog.entry(block, known)
+        name, model, said = entries.entry(block, known)
     except ValidationError as error:
         return None, None, problems_of(error, kind, f"{NAMESPACE}:model.")
     except ValueError as error:
@@ -121,14 +126,9 @@ def _contradictions(settings: Settings, name: str, model: Model, quantization: s
             )
         )
     elif settings.require_pinned and not model.variants[quantization].is_pinned:
-        url = model.variants[quantization].files[0].url
-        problems.append(
-            Problem(
-                "paddock:requirePinned",
-                f"{name} ({quantization}) has no sha256.",
-                f"Pin it: python -m registry add {url}",
-            )
-        )
+        how = pinning.how_to_pin(model.variants[quantization])
+        remedy = f"{how[0].upper()}{how[1:]}."
+        problems.append(Problem("paddock:requirePinned", f"{name} ({quantization}) has no sha256.", remedy))
     if (settings.context or 0) > model.context.trained:
         most = model.context.trained
         problems.append(

@@ -13,6 +13,7 @@ from components.problems import Problem
 
 _NO_OBJECT = frozenset({"model_type", "model_attributes_type", "dict_type", "dataclass_type"})
 _OBJECT_EXPECTED = "must be an object"
+_REGISTRY = "registry/README.md shows both forms of a model."
 _REFERENCE = "docs/configuration.md lists every key."
 
 
@@ -25,7 +26,8 @@ def _problem(details: ErrorDetails, model: type[BaseModel], namespace: str) -> P
     location = [part for part in details["loc"] if not str(part).startswith("<")]
     path = _path(namespace, location)
     if details["type"] == "extra_forbidden":
-        return Problem(path, "is not a key of Paddock.", _suggestion(location, model, namespace))
+        what = "is not a field of a model." if namespace.endswith(".") else "is not a key of Paddock."
+        return Problem(path, what, _suggestion(location, model, namespace))
     if details["type"] == "missing":
         return Problem(path, "is missing.", _how_to_set(location, model, namespace))
     what = (
@@ -88,6 +90,8 @@ def _how_to_set(location: Sequence[str | int], model: type[BaseModel], namespace
     field = _resolve(location, model)
     if field is None:
         return _REFERENCE
+    if field.description is None:  # a record of the registry
+        return _REGISTRY
     if not field.examples:
         return f"Meaning: {field.description}. {_REFERENCE}"
     example = field.examples[0]

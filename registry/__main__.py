@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from registry import catalog, commands, recommend, upkeep
+from registry import catalog, commands, overlay, recommend, upkeep
 from registry.catalog import Catalog, UnknownName
 from registry.documents import RegistryError
 from registry.hosts import HostError
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         is_new = options.command == "add" and options.registry and not options.registry.exists()
-        known = catalog.with_team(options.registry) if options.registry and not is_new else catalog.ours()
+        known = overlay.with_team(options.registry) if options.registry and not is_new else catalog.ours()
         for warning in known.warnings:
             print(f"warning: {warning}", file=sys.stderr)
         document, text, good = _answer(known, options)

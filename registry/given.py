@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from registry.records import Context, Count, File, Model, ModelName, Number, Record, Stated, Url, Variant
+from registry.records import ADDRESS, Context, Count, File, Model, ModelName, Number, Record, Stated, Variant
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -21,7 +21,7 @@ class GivenModel(Record):
     model_config = Record.model_config | {"alias_generator": None}
 
     name: ModelName
-    uri: Url
+    uri: Annotated[str, Field(pattern=f"^{ADDRESS}$")]
     size: str | int | float
     quantization: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     context_size: Count

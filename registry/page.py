@@ -1,5 +1,6 @@
 """Writes registry/README.md and its pictures from the data: `python -m registry.page [--check]`."""
 
+import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,8 @@ PAGE = HERE / "README.md"
 SEEDS = ("tinyllama-1.1b-chat", "phi-3-mini", "llama2-7b-chat")
 # The cost table that the project started from: USD per hour of its t3.large, tokens per second, USD per 1K tokens.
 GIVEN_MACHINE, GIVEN_HOUR = "t3.large", 0.0928
+CLOUD_NAMES = ("Azure ", "AWS ", "GCP ", "OCI ")  # how benchmarks.yaml begins the machines of clouds
+MOST_VCPU = 4  # as many as the given machines have at most
 GIVEN = {"tinyllama-1.1b-chat": (15, 0.0017), "phi-3-mini": (12, 0.0021), "llama2-7b-chat": (6, 0.0043)}
 DOES_NOT_FIT = " **does not fit**"
 SHOWN_MACHINES: dict[Cloud, tuple[str, ...]] = {
@@ -89,8 +92,8 @@ def _models(known: Catalog) -> str:
     pinned = sum(variant.is_pinned for model in known.models.values() for variant in model.variants.values())
     return f"""## Models
 
-Every file is pinned by revision, size and sha256 ({pinned} of them): a host that answers anything else is refused. None needs
-an access token, as far as is known. Phi-3, Llama 2 and TinyLlama are the models that the project started from; two of their
+Every file is pinned by revision, size and sha256 ({pinned} of them; the demo's lies in this repository and has no revision): a host that answers anything else is refused.
+None needs an access token, as far as is known. Widths and vocabularies are those of the published configurations. Phi-3, Llama 2 and TinyLlama are the models that the project started from; two of their
 addresses were dead, and lead to the files here.
 
 {table(headers, rows, "github")}"""
@@ -123,6 +126,7 @@ def _cost(known: Catalog) -> str:
                 usd(full),
             )
         )
+    services = _services(known)
     headers = [
         "model",
         "tok/s stated",
@@ -147,12 +151,25 @@ default loading, moreover, the weights are in memory twice, mapped and as a copy
 {llama.available} that the node offers, with {llama.parallel} request at a time. A row that does not fit even so is marked.
 
 T3 is burstable: a machine that decodes all day also pays for what is above its baseline, which is the last column. At 10 %
-use a token costs ten times as much; with all slots busy, less: the tables below show both."""
+use a token costs ten times the price per 1K, without the surcharge; with all slots busy, less: the tables below show both.
+Disks, control plane and load balancer come on top: {services}."""
 
 
 def _given_machine(known: Catalog, name: str) -> str:
     fits = recommend.choice(known, _wish(known, name), "aws", GIVEN_MACHINE).fit.fits
     return f"{GIVEN_MACHINE}, {usd(GIVEN_HOUR)}{'' if fits else DOES_NOT_FIT}"
+
+
+def _services(known: Catalog) -> str:
+    """What is billed beside the machines, by cloud."""
+    return (
+        "; ".join(
+            f"{cloud} {usd(one.control_plane)}/h for a control plane, {usd(one.load_balancer)}/h for a load balancer, "
+            f"{usd(one.disk_price)} per GB and month of SSD"
+            for cloud, one in ((cloud, known.clouds[cloud].services) for cloud in CLOUDS)
+        )
+        + f" ({known.clouds['aws'].services.date}, from memory and to be checked)"
+    )
 
 
 def _storage(known: Catalog) -> str:
@@ -177,7 +194,7 @@ Premium SSD). The claim is twice the files, for the next version beside this one
 def _machines(known: Catalog) -> str:
     parts = [
         "## Machines",
-        "Recommended for the models that the project started from, and the better value that was found.",
+        "Recommended for the models that the project started from, and the best value among machines of at most 4 vCPU. Speeds here are modelled; the cost table above uses those that were stated with it. On ARM the speed model is least certain (see below), and a container image for it has to match.",
     ]
     for cloud in CLOUDS:
         prices = known.clouds[cloud]
@@ -185,11 +202,9 @@ def _machines(known: Catalog) -> str:
         for name in SEEDS:
             wish = _wish(known, name)
             given = recommend.choice(known, wish, cloud, prices.recommended[name])
-            better = next(
-                (one for one in recommend.choices(known, wish, cloud) if one.per_1k_tokens < given.per_1k_tokens), None
-            )
-            rows.append((f"`{name}`", *_machine_cells(given), *(_machine_cells(better) if better else ("-", "-", "-"))))
-        headers = ["model", "recommended", "tok/s", "per 1K", "better value", "tok/s", "per 1K"]
+            better = _best_value(known, wish, cloud)
+            rows.append((f"`{name}`", *_machine_cells(given), *_machine_cells(better)))
+        headers = ["model", "recommended", "tok/s", "per 1K", "best value", "tok/s", "per 1K"]
         alternative = prices.machines[prices.cpu_optimized]
         parts += [
             f"### {cloud}, {prices.region}, {prices.price_date}",
@@ -198,6 +213,12 @@ def _machines(known: Catalog) -> str:
             f"Prices: {prices.price_source}.",
         ]
     return "\n\n".join(parts)
+
+
+def _best_value(known: Catalog, wish: Wish, cloud: Cloud) -> recommend.Choice:
+    """The fewest USD per 1K tokens of one stream, on a machine of the size that the table is about."""
+    small = [one for one in recommend.choices(known, wish, cloud) if one.machine.vcpu <= MOST_VCPU]
+    return min(small, key=lambda one: (one.per_1k_tokens, one.per_hour))
 
 
 def _machine_cells(one: recommend.Choice) -> tuple[str, str, str]:
@@ -236,6 +257,8 @@ def _cell(known: Catalog, name: str, cloud: Cloud, machine: str) -> str:
 def _speed(_: Catalog) -> str:
     median, worst = speed.error_summary()
     compared = speed.errors()
+    named = [abs(error) for row, error in compared if row.machine.startswith(CLOUD_NAMES)]
+    by_machine = f"On the {len(named)} rows of named cloud machines the median is {statistics.median(named):.0%}."
     row, error = max(compared, key=lambda pair: abs(pair[1]))
     return f"""## How speed is estimated
 
@@ -244,9 +267,9 @@ Decoding reads every active weight once for each token: tokens per second = band
 {1 - speed.SMALL_FACTOR:.0%} is taken off, because unpacking takes longer than reading. All slots busy give up to
 {max(speed.BATCHED.values()):g} times the tokens of one stream (measured on 2 vCPU).
 
-Against {len(compared)} of {len(speed.benchmarks())} published speeds ([benchmarks.yaml](benchmarks.yaml); the others do not say
-what they ran on) the median error is **{median:.0%}**, the worst **{worst:.0%}** ({row.model} on {row.machine}: {error:+.0%}).
-A team's own measurement wins over the estimate."""
+Against {len(compared)} of {len(speed.benchmarks())} published speeds ([benchmarks.yaml](benchmarks.yaml); the others lack the
+weights or the processors), on which its constants were fitted, the median error is **{median:.0%}**, the worst **{worst:.0%}** ({row.model} on {row.machine}: {error:+.0%}).
+{by_machine} A team's own measurement wins over the estimate."""
 
 
 def _team(_: Catalog) -> str:

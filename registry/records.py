@@ -30,8 +30,9 @@ Number = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=Fals
 Count = Annotated[int, BeforeValidator(_no_boolean), Field(gt=0, le=10**15)]
 Price = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, le=10**6, allow_inf_nan=False)]  # USD
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$")]
-# No user and password: they would be shown wherever the address is.
-Url = Annotated[str, Field(pattern=r"^((https|http|file|hf)://[!-?A-~][!-~]*|[A-Za-z0-9_][A-Za-z0-9._/-]*)$")]
+# No user and password in it: they would be shown wherever the address is.
+ADDRESS = r"(https|http|file|hf)://[^@/\s]*/[!-~]*"
+Url = Annotated[str, Field(pattern=f"^({ADDRESS}|[A-Za-z0-9_][A-Za-z0-9._/-]*)$")]
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")  # also a folder's name
 ModelName = Annotated[str, Field(pattern=f"^{MODEL_NAME.pattern}$")]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from registry.catalog import with_team
 from registry.documents import RegistryError
+from registry.overlay import with_team
 
 _BY_HAND = "can't be added to line by line; add what is shown without --registry by hand"
 _MODELS = re.compile(r"^models:[ \t]*(?:#.*)?$", re.MULTILINE)

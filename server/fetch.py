@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import shutil
+import stat
 import time
 import urllib.error
 import urllib.request
@@ -39,6 +41,7 @@ def _ensure(file: File, target: Path, status: Status) -> Path:
     status.state = State.DOWNLOADING
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     before = status.bytes
+    reason = ""
     for attempt in range(_ATTEMPTS):
         try:
             _copy(file, partial, status)
@@ -47,11 +50,12 @@ def _ensure(file: File, target: Path, status: Status) -> Path:
             raise FinalError(f"{file.name}: {_shown(file.url)} is no address: {error}") from error
         except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
             _reject_final(file, error)
+            reason = str(getattr(error, "reason", error)) or type(error).__name__
             status.retries += 1
             status.bytes = before
             time.sleep(min(2**attempt, 30))
     else:
-        raise FinalError(f"{file.name} could not be fetched from {_shown(file.url)} in {_ATTEMPTS} attempts")
+        raise FinalError(f"{file.name} could not be fetched from {_shown(file.url)}: {reason}, {_ATTEMPTS} times")
     status.state = State.VERIFYING
     _publish(file, partial, target)
     return target
@@ -62,16 +66,16 @@ def _copy(file: File, partial: Path, status: Status) -> None:
         with _opened(file) as (source, length), partial.open("wb") as output:
             if None not in (length, file.size) and length != file.size:
                 raise FinalError(_other_size(file, str(length)))
+            # A host that tells no length may send for ever: half of what is free is left to others.
+            most = file.size or shutil.disk_usage(partial.parent).free // 2
             started = time.monotonic()
             while chunk := source.read(_CHUNK):
                 output.write(chunk)
                 status.bytes += len(chunk)
                 status.rate = output.tell() / max(time.monotonic() - started, 1e-6)
                 status.eta = max(status.total - status.bytes, 0) / status.rate
-                if file.size is not None and output.tell() > file.size:
-                    raise FinalError(
-                        f"{file.name} from {_shown(file.url)} is larger than the {file.size} bytes of the manifest"
-                    )
+                if length is None and output.tell() > most:
+                    raise FinalError(f"{file.name} from {_shown(file.url)} does not end within {most} bytes")
             if length is not None and output.tell() < length:
                 raise ConnectionError(f"broke off after {output.tell()} of {length} bytes")
             output.flush()
@@ -94,7 +98,8 @@ def _opened(file: File) -> Iterator[tuple[BinaryIO, int | None]]:
         path = Path(urllib.request.url2pathname(file.url.removeprefix("file://")))
         try:
             with path.open("rb") as source:
-                yield source, os.fstat(source.fileno()).st_size
+                regular = stat.S_ISREG(os.fstat(source.fileno()).st_mode)
+                yield source, os.fstat(source.fileno()).st_size if regular else None
         except OSError as error:
             raise FinalError(f"{path} can't be read: {error.strerror}") from error
         return
@@ -128,5 +133,7 @@ def _digest(path: Path) -> tuple[int, str]:
 
 
 def _shown(url: str) -> str:
-    """The URL without its query, which may hold a signature."""
-    return url.partition("?")[0]
+    """The URL without its query and its user, which may be secrets."""
+    scheme, _, rest = url.partition("?")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"

@@ -59,14 +59,14 @@ def down() -> None:
     if not paths.STATE.exists():
         say("Nothing is up.")
         return
-    _set_up()
-    stacks = _stacks()
-    if STACK in stacks:
-        _recover()
-        _destroy()
+    try:
+        others = _remove()
+    except Problems:
+        _stop_what_is_left()
+        say("The server was stopped; the stack's state is kept.")
+        raise
     _stop_what_is_left()
     shutil.rmtree(paths.LOCAL_STACKS / STACK, ignore_errors=True)
-    others = [name for name in stacks if name != STACK]
     if others:
         say(f"The local stack is down. Other stacks of this checkout are kept: {', '.join(others)}.")
         return
@@ -76,13 +76,25 @@ def down() -> None:
     say("The local stack is down.")
 
 
+def _remove() -> list[str]:
+    """Destroys the stack; the names of the other ones. Needs Pulumi and its Python, not what runs a model."""
+    python_environment.ensure(python_environment.RUNTIME)
+    pulumi_cli.ensure()
+    stacks = _stacks()
+    if STACK in stacks:
+        _recover()
+        update("destroy", "--yes", "--skip-preview", "--refresh", "--stack", STACK, quiet=False)
+        query("stack", "rm", STACK, "--yes", "--preserve-config")
+    return [name for name in stacks if name != STACK]
+
+
 def status() -> None:
     """Prints what the local stack serves and how it is."""
     if not (paths.STATE.exists() and pulumi_cli.existing() and STACK in _stacks()):
         say("Nothing is up. Start the local stack with: make up")
         return
     outputs = _outputs()
-    state = "ready" if _is_ready(outputs) else "not answering; start it again with: make up"
+    state = "ready" if _is_ready(outputs) else "not answering; start it anew with: make down up"
     for name, value in (
         ("model", outputs.get("model")),
         ("state", state),
@@ -90,17 +102,6 @@ def status() -> None:
         ("log", outputs.get("log")),
     ):
         say(f"{name:9} {value}")
-
-
-def _destroy() -> None:
-    """Whatever Pulumi says, the server is stopped."""
-    try:
-        update("destroy", "--yes", "--skip-preview", "--refresh", "--stack", STACK, quiet=False)
-        query("stack", "rm", STACK, "--yes", "--preserve-config")
-    except Problems:
-        _stop_what_is_left()
-        say("The server was stopped; the stack's state is kept.")
-        raise
 
 
 def _stop_what_is_left() -> None:

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tools import download, llama_server, paths, pulumi_cli, python_environment
+from tools import download, llama_server, paths, pulumi_cli
 from tools.steps import Problems, problem
 
 FREE_GIB = 4  # measured 2026-11-22: .venv, both builds and their sources need 3 GiB while they are made, 0.6 GiB after
@@ -28,7 +28,9 @@ def _linux() -> str | None:
 
 
 def _writable() -> str | None:
-    for folder in (paths.ROOT, paths.WORK if paths.WORK.exists() else paths.ROOT, _nearest(paths.cache())):
+    folders = [paths.ROOT, paths.WORK if paths.WORK.exists() else paths.ROOT]
+    # A cache of others that holds all that is needed is only read.
+    for folder in folders if _is_complete() else [*folders, _nearest(paths.cache())]:
         try:
             tempfile.TemporaryFile(dir=folder).close()
         except OSError as error:
@@ -37,6 +39,11 @@ def _writable() -> str | None:
                 "clone to a folder of your own, or make this one writable.",
             )
     return None
+
+
+def _is_complete() -> bool:
+    """Whether nothing has to be fetched or built into the cache."""
+    return bool(pulumi_cli.existing()) and (bool(llama_server.existing()) or llama_server.cached().exists())
 
 
 def _nearest(folder: Path) -> Path:
@@ -73,11 +80,8 @@ def _pulumi() -> str | None:
 
 
 def _disk() -> str | None:
-    complete = (
-        python_environment.is_current(python_environment.RUNTIME) and pulumi_cli.existing() and llama_server.existing()
-    )
     free = shutil.disk_usage(_nearest(paths.cache())).free / 2**30
-    if complete or free >= FREE_GIB:
+    if _is_complete() or free >= FREE_GIB:
         return None
     return problem(
         f"{free:.1f} GiB are free on the disk of {paths.cache()}, and set-up needs {FREE_GIB}.",

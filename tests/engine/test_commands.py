@@ -82,6 +82,24 @@ def test_down_stops_a_server_that_pulumi_does_not_know(up: Checkout) -> None:
     up.wait_for_none()
 
 
+def test_down_stops_a_server_whose_record_is_lost(up: Checkout) -> None:
+    """The stack's state knows the process too."""
+    (up.folder / ".paddock" / "local" / "local" / "process.json").write_text("{")
+    assert up.tools("down").returncode == 0
+    up.wait_for_none()
+
+
+def test_down_needs_neither_a_compiler_nor_a_llama_server(up: Checkout, tmp_path: Path) -> None:
+    up.extra = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CXX": "none"}
+    try:
+        answer = up.tools("down")
+    finally:
+        up.extra = {}
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "Compiling" not in answer.stdout
+    up.wait_for_none()
+
+
 def test_down_stops_the_server_when_the_stack_s_file_is_broken(up: Checkout) -> None:
     content = up.stack_file.read_text()
     up.stack_file.write_text("config:\n  - a: [\n")

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from registry import __main__ as command_line
-from registry import catalog
+from registry import catalog, overlay
 from tests import demo
 from tests.server.model_host import Answer, ModelHost, content, model_host, raw, status
 
@@ -66,7 +66,7 @@ def test_an_added_entry_is_one_that_the_registry_takes_and_the_rest_of_the_file_
     )
     for name in ("second", "third"):
         assert run("add", hub.address + PAGE, "--name", name, "--registry", str(team)) == 0
-    known = catalog.with_team(team)
+    known = overlay.with_team(team)
     assert {"first", "second", "third"} <= known.models.keys()
     assert known.model("third").variants["Q8_0"].is_pinned
     for line in ("# ours", "machines: {}  # none yet", "  # the first"):
@@ -77,7 +77,7 @@ def test_add_makes_a_new_file_of_a_team(hub: ModelHost, tmp_path: Path) -> None:
     team = tmp_path / "new.yaml"
     team.write_text("")
     assert run("add", hub.address + PAGE, "--registry", str(team)) == 0
-    assert "demo" in catalog.with_team(team).models
+    assert "demo" in overlay.with_team(team).models
 
 
 @pytest.mark.parametrize("text", ["models: {}\n", "models:\n  - {a: 1}\n", "models:\n  demo: {}\n"])
@@ -131,7 +131,7 @@ def test_check_names_what_is_not_as_the_registry_says(
         for name, (path, sha) in files.items()
     }
     (tmp_path / "team.yaml").write_text(yaml.safe_dump({"models": models}))
-    only_these = catalog.with_team(tmp_path / "team.yaml")
+    only_these = overlay.with_team(tmp_path / "team.yaml")
     only_these = type(only_these)({name: only_these.models[name] for name in files}, {}, only_these.clouds)
     monkeypatch.setattr(catalog, "ours", lambda: only_these)
     assert run("check") == 1

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry import catalog, cost, platforms, recommend, speed, verdict
+from registry import catalog, cost, overlay, platforms, recommend, speed, verdict
 from registry.documents import RegistryError
 from registry.given import bytes_in_words
 from registry.records import CLOUDS
@@ -24,9 +24,12 @@ BLOCK = """
 """.replace("My Model", "my-model")
 
 
+ROW = "{model: phi-3-mini, quantization: Q4_K_M, machine: m7g.xlarge, tokensPerSecond: 99, date: 2026-11-01}"
+
+
 def team(tmp_path: Path, text: str) -> catalog.Catalog:
     (tmp_path / "team.yaml").write_text(text)
-    return catalog.with_team(tmp_path / "team.yaml")
+    return overlay.with_team(tmp_path / "team.yaml")
 
 
 def problems(tmp_path: Path, text: str) -> list[str]:
@@ -119,6 +122,25 @@ def test_a_size_in_words_is_bytes(words: str | int, count: int) -> None:
         ("machines: {aws: {t3.large: {vcpu: -2}}}", "machines.aws.t3.large.vcpu"),
         ("measured: {a: 1}", "measured: must be a list"),
         ("measured: [{model: a}]", "measured.0.machine: is missing"),
+        ("models: 5", "models: must be names"),
+        ("machines: 5", "machines: must be clouds"),
+        ("machines: {aws: [t3.large]}", "machines.aws: must be machine types"),
+        ("machines: {gcp: {t3.large: {memory: 8}}}", "is a machine of aws, not of gcp"),
+        ("machines: {aws: {t3.large: {spot: 0.02}}}", "has a price without priceDate"),
+        ("machines: {aws: {t3.large: {price: .inf, priceDate: 2026-11-01}}}", "machines.aws.t3.large.price"),
+        ("machines: {aws: {t3.large: {price: 1, priceDate: 2026-13-45}}}", "can't be read"),
+        (f"measured: [{ROW.replace('phi-3-mini', 'phi-9')}]", "'phi-9' is not a model"),
+        (f"measured: [{ROW.replace('Q4_K_M', 'Q9')}]", "phi-3-mini has no Q9"),
+        (f"measured: [{ROW.replace('m7g.xlarge', 'm99')}]", "'m99' is not a machine"),
+        (f"model:{BLOCK}".replace("my-model\n", "../../x\n"), "model.name"),
+        (f"model:{BLOCK}".replace("1.1GB", "9" * 400 + "GB"), "is no size"),
+        (f"model:{BLOCK}".replace("2048", "9" * 400), "model"),
+        (f"model:{BLOCK}".replace("https://models.example.com/", ""), "model.uri"),
+        (f"model:{BLOCK}".replace("https://", "https://user:secret@"), "model.uri"),
+        (
+            "models:\n  ../x: {context: {default: 1, trained: 1}, default: a, variants: {a: {files: [{name: f, url: https://h/f, size: 1}]}}}",
+            "is no name",
+        ),
         ("model: &a [*a]", "team.yaml"),
         ("x: " + "[" * 5000, "team.yaml"),
         (
@@ -155,8 +177,7 @@ machines:
 
 
 def test_a_measured_speed_wins_over_the_estimate(tmp_path: Path) -> None:
-    row = "{model: phi-3-mini, quantization: Q4_K_M, machine: m7g.xlarge, tokensPerSecond: 99, date: 2026-11-01}"
-    known = team(tmp_path, f"measured: [{row}]")
+    known = team(tmp_path, f"measured: [{ROW}]")
     one = recommend.choice(known, Wish(name="phi-3-mini", quantization="Q4_K_M"), "aws", "m7g.xlarge")
     assert (one.speed.tokens_per_second, one.speed.source) == (99, "measured")
     other = recommend.choice(known, Wish(name="phi-3-mini", quantization="Q4_K_M"), "aws", "m7g.large")
@@ -166,6 +187,12 @@ def test_a_measured_speed_wins_over_the_estimate(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("tokens_per_second", "usd"), [(15, 0.0017), (12, 0.0021), (6, 0.0043)])
 def test_the_given_cost_table_is_what_the_formula_gives(tokens_per_second: float, usd: float) -> None:
     assert round(cost.per_1k_tokens(0.0928, tokens_per_second), 4) == usd
+
+
+@pytest.mark.parametrize(("use", "usd"), [(1.0, 0.07), (0.5, 0.02), (0.3, 0.0), (0.1, 0.0)])
+def test_a_burstable_machine_costs_its_surplus_only_above_its_baseline(use: float, usd: float) -> None:
+    """A t3.large: two vCPUs, 30 % paid for, 0.05 per vCPU-hour above."""
+    assert cost.burst_surcharge(OURS.clouds["aws"].machines["t3.large"], use) == pytest.approx(usd)
 
 
 def test_a_burstable_machine_costs_its_surplus_too() -> None:
@@ -287,3 +314,78 @@ def test_machines_without_the_instructions_that_models_need_are_not_recommended(
         for name, machine in OURS.clouds[cloud].machines.items():
             if platforms.is_suitable(machine):
                 assert "avx2" in machine.isa or machine.arch == "arm64" or machine.min_cpu_platform, name
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://huggingface.co/TheBloke/Llama-2-7B-Chat-GGUF/resolve/main/llama-2-7b-chat.q4_k_m.gguf?download=true",
+        "https://huggingface.co/TheBloke/Llama-2-7B-Chat-GGUF/blob/main/llama-2-7b-chat.q4_k_m.gguf",
+        "hf://TheBloke/Llama-2-7B-Chat-GGUF/llama-2-7b-chat.q4_k_m.gguf",
+    ],
+)
+def test_a_dead_address_is_known_however_it_is_written_and_the_block_keeps_its_context(
+    tmp_path: Path, uri: str
+) -> None:
+    text = BLOCK.replace("https://models.example.com/my-model.gguf", uri).replace("2048", "512")
+    known = team(tmp_path, f"model:{text}")
+    assert known.model("my-model").variants == OURS.models["llama2-7b-chat"].variants
+    assert known.model("my-model").context.default == 512
+
+
+def test_a_block_that_contradicts_the_file_that_it_names_is_a_problem(tmp_path: Path) -> None:
+    uri = "https://huggingface.co/microsoft/Phi-3-mini-4k-instruct-gguf/resolve/main/Phi-3-mini-4k-instruct-q4.gguf"
+    text = BLOCK.replace("https://models.example.com/my-model.gguf", uri)
+    assert "was trained with 4096" in problems(tmp_path, f"model:{text}".replace("2048", "8192"))[0]
+    assert "the file is Q4_K_M" in problems(tmp_path, f"model:{text}".replace("Q4_K_M", "Q8_0"))[0]
+
+
+def test_more_memory_of_a_known_machine_is_more_for_the_model(tmp_path: Path) -> None:
+    known = team(tmp_path, "machines: {aws: {t3.large: {memory: 64}}}")
+    assert platforms.offer("aws", known.machine("aws", "t3.large")).memory > 50_000
+
+
+def test_an_entry_that_replaces_one_of_ours_is_said(tmp_path: Path) -> None:
+    known = team(tmp_path, f"model:{BLOCK}".replace("my-model\n", "phi-3-mini\n"))
+    assert any("replaces the registry's own" in warning for warning in known.warnings)
+
+
+def test_other_machines_are_offered_at_what_they_cost_when_they_decode_all_day() -> None:
+    wish = Wish(name="llama2-7b-chat", quantization="Q4_K_M", parallel=16)
+    fit = verdict.on_machine(OURS, wish, "aws", "t3.large")
+    machines = [one for one in verdict.changes(OURS, wish, fit, ("aws", "t3.large")) if one.words.startswith("machine")]
+    assert machines
+    for one in machines:
+        other = OURS.machine("aws", one.words.split()[1])
+        now = OURS.machine("aws", "t3.large")
+        assert one.extra_per_hour == pytest.approx(cost.hourly(other) - cost.hourly(now))
+        assert other.cores >= now.cores and other.arch == now.arch
+
+
+def test_unsuitable_machines_are_not_among_the_choices(tmp_path: Path) -> None:
+    old = (
+        "{vcpu: 64, memory: 256, vcpuIs: core, arch: amd64, cpu: old, isa: [avx], price: 0.001, priceDate: 2026-11-01}"
+    )
+    known = team(tmp_path, f"machines: {{aws: {{old.large: {old}}}}}")
+    names = [one.name for one in recommend.choices(known, Wish(name="phi-3-mini", quantization="Q4_K_M"), "aws")]
+    assert names and "old.large" not in names
+
+
+def test_a_token_of_a_mixture_reads_only_its_active_weights() -> None:
+    model = OURS.models["qwen3-30b-a3b-instruct-2507"]
+    assert model.parameters and model.active_parameters
+    share = model.active_parameters / model.parameters
+    assert speed.active_bytes(model, model.variants["Q4_K_M"]) == pytest.approx(model.variants["Q4_K_M"].size * share)
+
+
+def test_spot_is_paid_at_its_own_price() -> None:
+    machine = OURS.clouds["gcp"].machines["n1-standard-2"]
+    deployment = cost.Deployment(machine=machine, replicas=1, claim=0, node_disk=0, spot=True)
+    found = cost.of("gcp", OURS.clouds["gcp"], deployment, speed.Throughput(1, 1, "modelled"), use=1.0)
+    assert found.items["machines"] == machine.spot
+    assert any("spot" in line for line in found.assumptions)
+
+
+def test_a_vcpu_is_half_a_core_where_it_is_a_thread() -> None:
+    assert OURS.clouds["aws"].machines["c5.xlarge"].cores == 2
+    assert OURS.clouds["aws"].machines["m7g.xlarge"].cores == 4
