@@ -56,7 +56,8 @@ def _head(known: Catalog) -> str:
     return f"""# The model registry
 
 {len(known.models)} models and {sum(len(prices.machines) for prices in known.clouds.values())} machine types, and what follows
-from them: whether a model fits, how fast it decodes, what it costs. Ask in a terminal:
+from them: whether a model fits, how fast it decodes, what it costs. Ask in a terminal, after `make setup` and
+`. .paddock/env`:
 
 ```console
 $ python -m registry list
