@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from components import engine_watch
-from components.local_process import Process
+from components.local_process import Process, find
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".paddock"
@@ -57,8 +57,8 @@ class Place:
         """The server that this stack started and that still runs, also one that an interrupted `up` left behind."""
         try:
             process = Process(**json.loads(self.record.read_text()))
-        except (FileNotFoundError, ValueError, TypeError):
-            return None
+        except (OSError, ValueError, TypeError):  # lost or damaged: the process itself still says whose it is
+            return find("-m", "server", "--manifest", str(self.manifest))
         return process if process.is_alive else None
 
 

@@ -53,6 +53,16 @@ class Process:
                 os.kill(self.pid, number)
 
 
+def find(*arguments: str) -> Process | None:
+    """A running process whose program's first arguments are these."""
+    words = b"\0".join(word.encode() for word in arguments) + b"\0"
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (folder / "cmdline").read_bytes().partition(b"\0")[2].startswith(words):
+                return Process.of(int(folder.name))
+    return None
+
+
 def is_running(pid: int) -> bool:
     """Whether any process has this pid and is no zombie."""
     try:

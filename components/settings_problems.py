@@ -30,6 +30,8 @@ def _problem(details: ErrorDetails, model: type[BaseModel], namespace: str) -> P
         return Problem(path, what, _suggestion(location, model, namespace))
     if details["type"] == "missing":
         return Problem(path, "is missing.", _how_to_set(location, model, namespace))
+    if details["type"] == "string_pattern_mismatch":
+        return Problem(path, "is not written as it has to be.", _how_to_set(location, model, namespace))
     what = (
         _OBJECT_EXPECTED
         if details["type"] in _NO_OBJECT

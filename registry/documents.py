@@ -111,5 +111,7 @@ def _in_words(kind: str, message: str) -> str:
         return "is not a field; remove it, or see registry/README.md for the fields"
     if kind == "missing":
         return "is missing"
+    if kind == "string_pattern_mismatch":
+        return "is not written as it has to be; see registry/README.md"
     text = message.removeprefix("Value error, ").replace("Input should be", "must be")
     return text[0].lower() + text[1:]

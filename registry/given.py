@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from registry.records import ADDRESS, Context, Count, File, Model, ModelName, Number, Record, Stated, Variant
 
@@ -15,6 +15,11 @@ _LARGEST = 10**15  # bytes; no model is larger
 _SIZE = re.compile(r"\s*~?\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 
 
+def _checked(size: str | float) -> str | float:
+    bytes_in_words(size)
+    return size
+
+
 class GivenModel(Record):
     """The block, field by field. `size` may be words ("1.1GB") or bytes; `sha256` pins it."""
 
@@ -22,7 +27,7 @@ class GivenModel(Record):
 
     name: ModelName
     uri: Annotated[str, Field(pattern=f"^{ADDRESS}$")]
-    size: str | int | float
+    size: Annotated[str | int | float, AfterValidator(_checked)]
     quantization: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     context_size: Count
     estimated_tps: Annotated[Number, Field(gt=0)] | None = None

@@ -59,13 +59,13 @@ def down() -> None:
     if not paths.STATE.exists():
         say("Nothing is up.")
         return
+    # First: whatever is missing for the rest, nothing keeps running. Pulumi's refresh then sees that it is gone.
+    local_lifecycle.stop(Place(STACK), {})
     try:
         others = _remove()
     except Problems:
-        _stop_what_is_left()
-        say("The server was stopped; the stack's state is kept.")
+        say("The server is stopped; the stack's state is kept.")
         raise
-    _stop_what_is_left()
     shutil.rmtree(paths.LOCAL_STACKS / STACK, ignore_errors=True)
     if others:
         say(f"The local stack is down. Other stacks of this checkout are kept: {', '.join(others)}.")
@@ -102,11 +102,6 @@ def status() -> None:
         ("log", outputs.get("log")),
     ):
         say(f"{name:9} {value}")
-
-
-def _stop_what_is_left() -> None:
-    """Stops a server that Pulumi's state does not know, after an `up` that was broken off."""
-    local_lifecycle.stop(Place(STACK), {})
 
 
 def _set_up() -> None:

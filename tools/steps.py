@@ -1,6 +1,7 @@
 """Long steps that say what they do and show that they are alive, and problems that end a command with one message."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -78,6 +79,8 @@ def run(
     Its output is kept back and shown only when it fails: the last 20 lines, after `failure` and `remedy`.
     `describe` turns a line of output into what the heartbeat shows. Raises Problems.
     """
+    if not shutil.which(str(command[0])):
+        raise Problems(problem(f"{failure} There is no {command[0]}.", remedy))
     tail: deque[str] = deque(maxlen=20)
     with subprocess.Popen(
         [str(word) for word in command],

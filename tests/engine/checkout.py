@@ -60,15 +60,12 @@ class Checkout:
     def outside(self) -> dict[str, str]:
         """The user's environment, with Pulumi settings of their own that must not be used."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
-        return (
-            kept
-            | self.extra
-            | {
-                "PADDOCK_CACHE": str(paths.cache()),
-                "PULUMI_BACKEND_URL": "https://must.not.be.used.invalid",
-                "HOME": str(self.home),
-            }
-        )
+        ours = {
+            "PADDOCK_CACHE": str(paths.cache()),
+            "PULUMI_BACKEND_URL": "https://must.not.be.used.invalid",
+            "HOME": str(self.home),
+        }
+        return kept | ours | self.extra
 
     @property
     def home(self) -> Path:

@@ -89,6 +89,28 @@ def test_down_stops_a_server_whose_record_is_lost(up: Checkout) -> None:
     up.wait_for_none()
 
 
+def test_a_lost_record_is_no_foreign_process(up: Checkout) -> None:
+    before = up.servers()
+    (up.folder / ".paddock" / "local" / "local" / "process.json").unlink()
+    answer = up.tools("up")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert up.servers() == before
+
+
+def test_down_stops_the_server_also_when_nothing_else_can_be_done(up: Checkout, tmp_path: Path) -> None:
+    """A cache that is gone, no Go, no network: Pulumi can't be had, and its state has to wait."""
+    nowhere = {"https_proxy": "http://127.0.0.1:1", "GOPROXY": "off", "GOFLAGS": "-mod=mod"}
+    up.extra = {"PADDOCK_CACHE": str(tmp_path / "empty"), "PATH": f"{tmp_path}:/usr/bin:/bin"} | nowhere
+    try:
+        answer = up.tools("down")
+    finally:
+        up.extra = {}
+    assert answer.returncode == 1
+    assert "Traceback" not in answer.stderr
+    assert "The server is stopped" in answer.stdout
+    up.wait_for_none()
+
+
 def test_down_needs_neither_a_compiler_nor_a_llama_server(up: Checkout, tmp_path: Path) -> None:
     up.extra = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CXX": "none"}
     try:
@@ -108,7 +130,7 @@ def test_down_stops_the_server_when_the_stack_s_file_is_broken(up: Checkout) -> 
     finally:
         up.stack_file.write_text(content)
     assert answer.returncode == 1
-    assert "stacks/" in answer.stderr and "The server was stopped" in answer.stdout
+    assert "stacks/" in answer.stderr and "The server is stopped" in answer.stdout
     up.wait_for_none()
 
 

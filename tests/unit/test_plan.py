@@ -100,7 +100,7 @@ def test_require_pinned_forbids_a_model_without_sha256() -> None:
     [
         ({"uri": "ftp://x/y"}, "paddock:model.uri"),
         ({"colour": 1}, "paddock:model.colour"),
-        ({"size": "big"}, "paddock:model"),
+        ({"size": "big"}, "paddock:model.size"),
     ],
 )
 def test_a_wrong_block_is_named_by_its_field(change: dict[str, object], path: str) -> None:
