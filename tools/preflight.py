@@ -9,8 +9,8 @@ from pathlib import Path
 from tools import download, llama_server, paths, pulumi_cli
 from tools.steps import Problems, problem
 
-# Measured after a cold set-up on 2026-11-22: .venv and both builds 0.33 GiB, Go's modules and build cache 3.0 GiB. What the
-# sources of llama-server take while they are compiled (about 0.4 GiB) and the rest are an estimate.
+# Measured after a cold set-up on 2026-11-22: .venv and both builds 0.33 GiB, Go's modules and build cache 3.0 GiB. The
+# rest, for llama-server's sources while they are compiled, is an estimate.
 FREE_GIB = 4
 
 
